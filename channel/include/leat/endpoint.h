@@ -1,0 +1,112 @@
+/* The untyped engine under the functions that LEAT_MESSAGE generates. The generated ones are what a program
+ * calls; their meaning is described here, once: T_send is leat_sender_send with the type filled in, and so on.
+ *
+ * An endpoint is for one thread at a time; clones are cheap and independent. Every call returns 0, an outcome
+ * (enum leat_outcome, positive) or the negative of an errno; on anything but 0 the ret_… parameters are untouched.
+ * A zero endpoint gives -EBADF. No call prints, exits, aborts, raises a signal or is a cancellation point. */
+#ifndef LEAT_ENDPOINT_H
+#define LEAT_ENDPOINT_H
+
+#include "leat/deadline.h"
+#include "leat/descriptor.h"
+#include "leat/error.h"
+#include "leat/shared_memory.h"
+#include "leat/type.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct leat_sender;
+struct leat_receiver;
+struct leat_server;
+struct leat_encoding;
+
+/* What can be said about a channel when it is made; zero means the default. */
+struct leat_channel_options {
+        /* Bytes that may wait unread, as the system accounts them (a small message costs some 800 bytes more than
+         * it holds). At least this much is granted, up to what the system allows (net.core.wmem_max, see socket(7));
+         * T_capacity tells. Default: the system's (net.core.wmem_default). */
+        size_t capacity;
+        /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
+         * there with LEAT_TOO_LARGE. Default and ceiling: 1 GiB. It stays with this process: a receiver that moves
+         * to another process has the default there. */
+        size_t message_limit;
+};
+
+/* Makes a channel. -EINVAL (a type that cannot be a message), -EPROTO (a table of another version), -EMFILE,
+ * -ENFILE, -ENOMEM. Both ends are the caller's to close. */
+LEAT_PUBLIC int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
+                                  struct leat_sender **ret_sender, struct leat_receiver **ret_receiver);
+
+/* Another sender on the same channel, independent of the first; no system call. -ENOMEM. */
+LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender **ret_clone);
+
+/* Sends one message; whatever its size, it arrives whole or not at all. The message stays the caller's, except the
+ * handles in it that are given: these are closed here after success and kept on any other result.
+ *
+ * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when
+ * it was closed), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING); -EINVAL
+ * (a receiver that is not given, the same one given twice, an enum or a tag out of range, an `any` that is no
+ * MessagePack value, items or data that is NULL with a count), -EBUSY (a receiver given that is in a set), -EMFILE,
+ * -ENOMEM, -ENOSPC (no memory for a large body). */
+LEAT_PUBLIC int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
+                                 leat_deadline deadline);
+
+/* How many bytes the channel was granted, as the system accounts them. */
+LEAT_PUBLIC int leat_sender_capacity(struct leat_sender *sender, size_t *ret_bytes);
+
+/* Closes and zeroes; NULL inside is fine. The channel ends for its receiver when the last sender is closed. */
+LEAT_PUBLIC void leat_sender_close(struct leat_sender **sender);
+
+/* Takes an endpoint out of a received message: it becomes the caller's, the field becomes empty. */
+LEAT_PUBLIC struct leat_sender *leat_sender_take(struct leat_sender **field);
+LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **field);
+
+/* Receives one message into *ret_message. Everything that it points to, and every handle in it that was not taken,
+ * lives until the next receive on this receiver that returns 0, or until the receiver is closed or given away.
+ *
+ * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
+ * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
+ * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
+ * next ones wait in the channel, and each attempt says so). -EBUSY: the receiver was opened in another process
+ * that is now using it. */
+LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
+                                   leat_deadline deadline);
+
+/* For an event loop of one's own: receive with LEAT_NOW until LEAT_EMPTY, then arm. 0: nothing is there; poll
+ * *ret_descriptor for POLLIN (it belongs to the receiver, is the same every time in one process, and is closed
+ * with it; nothing may be read from it), then receive again. LEAT_MORE: there is something, receive first.
+ * -EMFILE, -ENOMEM. */
+LEAT_PUBLIC int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor);
+
+/* How many messages this receiver lost to LEAT_NO_DESCRIPTORS. */
+LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
+
+/* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED. A receiver
+ * in a set leaves it. */
+LEAT_PUBLIC void leat_receiver_close(struct leat_receiver **receiver);
+
+/* A copy of a whole message that does not expire: its strings, bytes and arrays are allocated, its senders cloned,
+ * its descriptors and memory duplicated. -EINVAL when a receiver is in it (it has one owner: take it first),
+ * -EMFILE, -ENOMEM. The copy is the caller's; leat_message_free releases and zeroes it. */
+LEAT_PUBLIC int leat_message_copy(const struct leat_type *type, const void *message, void *ret_copy);
+LEAT_PUBLIC void leat_message_free(const struct leat_type *type, void *copy);
+
+/* A message encoded once, to be sent many times. Shared by counting: one reference each. */
+typedef struct leat_encoded {
+        struct leat_encoding *object;
+} leat_encoded;
+
+/* Encodes a message that has no handles set. As leat_sender_send; -EINVAL with a handle. */
+LEAT_PUBLIC int leat_message_encode(const struct leat_type *type, const void *message, leat_encoded *ret_encoded);
+LEAT_PUBLIC int leat_sender_send_encoded(struct leat_sender *sender, leat_encoded encoded, leat_deadline deadline);
+LEAT_PUBLIC leat_encoded leat_encoded_share(leat_encoded encoded); /* One more reference. Thread-safe. */
+LEAT_PUBLIC size_t leat_encoded_size(leat_encoded encoded);        /* Bytes on the wire without the header. */
+LEAT_PUBLIC void leat_encoded_close(leat_encoded *encoded);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

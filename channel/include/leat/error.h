@@ -1,0 +1,36 @@
+/* What a call of Leat can answer.
+ *
+ * Zero is success. A negative value is an errno (its negative) that a caller forwards. A positive value is an
+ * outcome that a caller handles: one of enum leat_outcome. */
+#ifndef LEAT_ERROR_H
+#define LEAT_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library's symbols are hidden unless they carry this mark (and stand in channel/leat.symbols). */
+#define LEAT_PUBLIC __attribute__((visibility("default")))
+
+enum leat_outcome {
+        LEAT_EMPTY = 1,          /* LEAT_NOW was asked and no message is there. */
+        LEAT_FULL = 2,           /* LEAT_NOW was asked and the channel has no room; nothing was sent. */
+        LEAT_TIMEOUT = 3,        /* The deadline passed; nothing was sent, received or accepted. */
+        LEAT_DISCONNECTED = 4,   /* The other side is gone: for a receiver, and all that was sent is read. */
+        LEAT_TYPE_MISMATCH = 5,  /* What came has another type than the one asked for; it was dropped. */
+        LEAT_MALFORMED = 6,      /* What came is no valid message; it was dropped, its handles closed. */
+        LEAT_TOO_LARGE = 7,      /* Over a limit: of the message's size, its handles or its nesting. */
+        LEAT_NO_DESCRIPTORS = 8, /* The process is at its limit of descriptors. */
+        LEAT_REFUSED = 9,        /* The other side does not want this client. */
+        LEAT_MORE = 10           /* From arming: do not poll yet, there is something to receive. */
+};
+
+/* Explains what a call returned, in one English phrase without a full stop: for 0, for each outcome, and for a
+ * negative errno. Never NULL; a constant, not to be freed. Safe in every thread. */
+LEAT_PUBLIC const char *leat_strerror(int result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

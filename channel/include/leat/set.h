@@ -1,0 +1,60 @@
+/* A set waits on many receivers, and on plain descriptors, at once.
+ *
+ * It says which one is ready; the program then receives with its own type:
+ *
+ *         while ((r = leat_set_wait(set, &key, LEAT_FOREVER)) == 0)
+ *                 if (key == JOBS)
+ *                         r = draw_recv(jobs, &job, LEAT_NOW);
+ *
+ * Readiness is fair (each ready member comes once a round, however much it has to say) and a hint, as with poll(2):
+ * LEAT_EMPTY is possible. It is level-triggered: what is not read stays ready. A receiver that has answered
+ * LEAT_DISCONNECTED has left its set by itself. One thread at a time uses a set; after fork(2) the set works on in
+ * both processes. A receiver in a set cannot be given away; it leaves by leat_set_remove or by being closed. */
+#ifndef LEAT_SET_H
+#define LEAT_SET_H
+
+#include <stdbool.h>
+
+#include "leat/endpoint.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct leat_set_members;
+
+typedef struct leat_set {
+        struct leat_set_members *object;
+} leat_set;
+
+/* -EMFILE, -ENOMEM. */
+LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
+
+/* T_set_add and T_set_add_sender: a receiver is ready when it has a message or its end; a sender when it may have room
+ * for one or its receiver is gone. `key` is the caller's, unique in the set: -EEXIST; also when this channel's
+ * sender is in the set already. -EBUSY when the receiver is in a set. The set borrows its members: remove a sender
+ * before closing it. */
+LEAT_PUBLIC int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t key);
+LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key);
+
+/* Adds any descriptor that epoll(7) takes; events: POLLIN, POLLOUT or both, see poll(2). Hang-up and error always
+ * count as ready. The descriptor stays the caller's: remove it before closing it. -EPERM: a regular file, always
+ * ready anyway. */
+LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key);
+
+/* -ENOENT when there is no such member. */
+LEAT_PUBLIC int leat_set_remove(leat_set set, uint64_t key);
+
+/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT. An empty set waits too. */
+LEAT_PUBLIC int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline);
+
+/* As leat_receiver_arm, for the whole set: wait with LEAT_NOW until LEAT_EMPTY, then arm, then poll. */
+LEAT_PUBLIC int leat_set_arm(leat_set set, int *ret_descriptor);
+
+LEAT_PUBLIC void leat_set_close(leat_set *set);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
