@@ -1,0 +1,53 @@
+/* Room for a message in the making, or one that was received. */
+#include "buffer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int buffer_reserve(struct buffer *buffer, size_t size)
+{
+        size_t needed, capacity;
+        uint8_t *data;
+
+        if (size <= buffer->capacity - buffer->size)
+                return 0;
+        if (__builtin_add_overflow(buffer->size, size, &needed))
+                return -ENOMEM;
+        capacity = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : SIZE_MAX;
+        if (capacity < needed)
+                capacity = needed;
+        if (capacity < 256)
+                capacity = 256;
+        data = realloc(buffer->data, capacity);
+        if (!data)
+                return -ENOMEM;
+        buffer->data = data;
+        buffer->capacity = capacity;
+        return 0;
+}
+
+int buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+        int r = buffer_reserve(buffer, size);
+
+        if (r < 0)
+                return r;
+        if (size > 0)
+                memcpy(buffer->data + buffer->size, data, size);
+        buffer->size += size;
+        return 0;
+}
+
+void buffer_reset(struct buffer *buffer)
+{
+        if (buffer->capacity > BUFFER_KEEP)
+                buffer_free(buffer);
+        buffer->size = 0;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+        free(buffer->data);
+        *buffer = (struct buffer){ 0 };
+}

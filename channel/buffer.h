@@ -1,0 +1,28 @@
+/* A growing run of bytes, kept from message to message so that a steady loop allocates nothing. All zero is empty. */
+#ifndef LEAT_CHANNEL_BUFFER_H
+#define LEAT_CHANNEL_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer {
+        uint8_t *data;
+        size_t size;
+        size_t capacity;
+};
+
+/* What a buffer may hold on to between messages, in bytes. */
+#define BUFFER_KEEP ((size_t) 1 << 20)
+
+/* Room for `size` more bytes behind what is there. 0; -ENOMEM. */
+int buffer_reserve(struct buffer *buffer, size_t size);
+
+/* Appends. 0; -ENOMEM. */
+int buffer_append(struct buffer *buffer, const void *data, size_t size);
+
+/* Empties it, and gives back memory beyond BUFFER_KEEP. */
+void buffer_reset(struct buffer *buffer);
+
+void buffer_free(struct buffer *buffer);
+
+#endif

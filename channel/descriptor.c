@@ -1,0 +1,87 @@
+/* A descriptor that came from a peer is a live thing in the peer's hands: its file may be served by a process
+ * that never answers, its socket's lock may be held by a thread that never runs again. fstat(2), ioctl(2), even
+ * close(2) then wait without end. So it is identified by three questions that are answered without its file's
+ * help, and what is neither memory nor one of our sockets is given to the reaper unseen. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "descriptor.h"
+#include "reaper.h"
+
+leat_descriptor leat_descriptor_lend(int number) {
+        if (number < 0 || number == INT_MAX)
+                return (leat_descriptor) { 0 };
+        return (leat_descriptor) { .number_plus_one = number + 1 };
+}
+
+leat_descriptor leat_descriptor_give(int *number) {
+        leat_descriptor descriptor = leat_descriptor_lend(*number);
+
+        if (descriptor.number_plus_one != 0) {
+                descriptor.given = true;
+                descriptor.home = number;
+        }
+        return descriptor;
+}
+
+int leat_descriptor_number(leat_descriptor descriptor) {
+        return descriptor.number_plus_one - 1;
+}
+
+int leat_descriptor_take(leat_descriptor *descriptor) {
+        int number = leat_descriptor_number(*descriptor);
+
+        if (descriptor->home)
+                *descriptor->home = -1;
+        *descriptor = (leat_descriptor) { 0 };
+        return number;
+}
+
+static int socket_option(int fd, int option) {
+        socklen_t length = sizeof(int);
+        int value;
+
+        return getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0 ? -1 : value;
+}
+
+enum descriptor_kind descriptor_identify(int fd) {
+        int domain;
+
+        if (fcntl(fd, F_GET_SEALS) >= 0)
+                return DESCRIPTOR_MEMORY;
+
+        domain = socket_option(fd, SO_DOMAIN);
+        if (domain < 0)
+                return DESCRIPTOR_UNKNOWN;
+        if (domain == AF_UNIX && socket_option(fd, SO_TYPE) == SOCK_SEQPACKET)
+                return DESCRIPTOR_CHANNEL_SOCKET;
+        return DESCRIPTOR_OTHER_SOCKET;
+}
+
+int descriptor_dispose(int fd) {
+        if (fd < 0)
+                return 0;
+
+        switch (descriptor_identify(fd)) {
+        case DESCRIPTOR_MEMORY:
+        case DESCRIPTOR_CHANNEL_SOCKET: /* AF_UNIX knows no SO_LINGER. */
+                (void) close_fd(fd);
+                return 0;
+        case DESCRIPTOR_OTHER_SOCKET: /* The peer could set SO_LINGER again after we had cleared it. */
+        case DESCRIPTOR_UNKNOWN:
+                break;
+        }
+        return reaper_close(fd);
+}
+
+int descriptor_duplicate(int fd, int *ret_fd) {
+        int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0, 1 and 2 mean something to others, even if closed. */
+
+        if (duplicate < 0)
+                return -errno;
+        *ret_fd = duplicate;
+        return 0;
+}

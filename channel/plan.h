@@ -1,0 +1,28 @@
+/* What the library derives from a type's table, once: its schema text, its fingerprint, and how it travels. */
+#ifndef LEAT_CHANNEL_PLAN_H
+#define LEAT_CHANNEL_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fingerprint.h"
+#include "leat/type.h"
+
+struct plan {
+        const struct leat_type *type;
+        char *schema;
+        struct fingerprint fingerprint;
+        uint32_t tag;           /* The fingerprint's first bytes; every message carries it. */
+        size_t required_fields; /* Fields up to the last one that is not an optional. */
+        bool carries_handles;   /* Some message of this type can have a handle in it. */
+        bool base_is_plain;     /* The required fields have one fixed size. */
+        bool plain;             /* They are all the fields: messages travel as their memory image. */
+        bool image_is_memory;   /* Plain, and C lays it out like the image: no padding, nothing to check. */
+        size_t plain_size;      /* Of the image of the required fields. */
+};
+
+/* The plan of a type, made at the first call; it lives as long as the process. 0; -EPROTO (a table of another version),
+ * -EINVAL (not a table, or an enum, which is no message), -ENOMEM. Thread-safe. */
+int plan_get(const struct leat_type *type, const struct plan **ret_plan);
+
+#endif

@@ -1,0 +1,137 @@
+/* close(2) can wait without end: for the server of a FUSE file, for a lock that a peer holds on the file, for a
+ * socket's SO_LINGER. A receiver that tidies up what a stranger sent must not wait with it. So such descriptors
+ * go on a list, and one thread closes them; if it hangs, it hangs alone.
+ *
+ * The thread lives only while there is something to close: nothing has to be stopped when a program ends, and
+ * an idle one has no thread that it did not start.
+ *
+ * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is whole at
+ * every moment; a process may fork at any of them. A child finds its copies of the descriptors on its copy of
+ * the list, and closes them in a thread of its own. (One descriptor can slip through: the one that the parent's
+ * thread had popped but not yet closed at that moment. The child cannot tell whether the number is still that
+ * file, and must not close a number that may be somebody else's.) */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "fork.h"
+#include "reaper.h"
+
+#define STACK_SIZE ((size_t) 256 * 1024) /* Only addresses; a sanitizer's thread needs more than the minimum. */
+
+struct item {
+        struct item *next;
+        int fd;
+};
+
+static struct item *_Atomic stack;
+static atomic_int n_pending; /* On the stack, without the one in the thread's hand. */
+
+/* The fork_generation() of the process whose thread works on the stack; 0 when there is none. */
+static _Atomic uint64_t owner;
+
+static void close_slowly(int fd) {
+        const struct linger none = { .l_onoff = 0 };
+
+        /* Here and not where the descriptor came in: it takes the socket's lock, which a peer may hold. Fails on
+         * what is no socket, which is just as well. */
+        (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        (void) close_fd(fd);
+}
+
+static void push(struct item *item) {
+        item->next = atomic_load(&stack);
+        while (!atomic_compare_exchange_weak(&stack, &item->next, item))
+                ;
+}
+
+/* Only for the owner: as nobody else takes items off, the top one cannot be freed or come back meanwhile. */
+static struct item *pop(void) {
+        struct item *top = atomic_load(&stack);
+
+        while (top && !atomic_compare_exchange_weak(&stack, &top, top->next))
+                ;
+        return top;
+}
+
+static bool try_own(uint64_t generation) {
+        uint64_t before = atomic_load(&owner);
+
+        /* An owner of another generation lived in a parent of ours; here it does not exist. */
+        while (before != generation)
+                if (atomic_compare_exchange_weak(&owner, &before, generation))
+                        return true;
+        return false;
+}
+
+static void reap(uint64_t generation) {
+        do {
+                struct item *item;
+
+                while ((item = pop())) {
+                        int fd = item->fd;
+
+                        free(item);
+                        (void) atomic_fetch_sub(&n_pending, 1);
+                        close_slowly(fd);
+                }
+                atomic_store(&owner, 0);
+                /* Who pushed before that store saw an owner and started no thread: look once more. */
+        } while (atomic_load(&stack) && try_own(generation));
+}
+
+static void *reaper_thread(void *unused) {
+        (void) unused;
+        (void) pthread_setname_np(pthread_self(), "leat-reaper");
+        reap(fork_generation());
+        return NULL;
+}
+
+static int create_thread(void) {
+        pthread_attr_t attributes;
+        sigset_t all, before;
+        pthread_t thread;
+        int r;
+
+        r = pthread_attr_init(&attributes);
+        if (r != 0)
+                return -r;
+
+        (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
+
+        /* The thread inherits the mask: no handler of the program ever runs in a thread that it does not know. */
+        (void) sigfillset(&all);
+        (void) pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&thread, &attributes, reaper_thread, NULL);
+        (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+        (void) pthread_attr_destroy(&attributes);
+        return -r;
+}
+
+int reaper_close(int fd) {
+        struct item *item;
+        int n;
+
+        item = malloc(sizeof(*item));
+        if (!item) {
+                close_slowly(fd);
+                return 0;
+        }
+
+        item->fd = fd;
+        n = atomic_fetch_add(&n_pending, 1) + 1;
+        push(item);
+
+        if (try_own(fork_generation()) && create_thread() < 0)
+                reap(fork_generation());
+
+        return n > REAPER_BOUND ? -ENOBUFS : 0;
+}
