@@ -17,16 +17,16 @@
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
-/* Makes `function_name`, a cleanup function for variables of `type`, from a destructor that takes the value. */
-#define CLEANUP_FUNCTION(function_name, type, destructor)        \
-        static inline void function_name(type *variable) {       \
-                if (*variable)                                   \
-                        (void) destructor(*variable);            \
-        }                                                        \
+/* Makes a cleanup function for variables of `type` from a destructor that takes the value. */
+#define CLEANUP_FUNCTION(function_name, type, destructor)  \
+        static inline void function_name(type *variable) { \
+                if (*variable)                             \
+                        (void) destructor(*variable);      \
+        }                                                  \
         struct cleanup_needs_a_semicolon
 
-/* Closes a descriptor of our own making; -1 is fine. Returns -1, leaves errno alone. Never for what a peer sent:
- * see descriptor_dispose(). No retry at EINTR: on Linux the number is free by then, see close(2). */
+/* Closes a descriptor of our own making; -1 is fine. Returns -1, leaves errno alone. Never for what a peer
+ * sent: see descriptor_dispose(). No retry at EINTR: on Linux the number is free by then, see close(2). */
 static inline int close_fd(int fd) {
         if (fd >= 0) {
                 int saved = errno;
@@ -57,15 +57,15 @@ static inline void free_pointer_cleanup(void *pointer_to_pointer) {
 }
 
 #define close_cleanup CLEANUP(close_fd_cleanup)
-#define free_cleanup CLEANUP(free_pointer_cleanup)
+#define free_cleanup  CLEANUP(free_pointer_cleanup)
 
 /* The value of *variable, which becomes NULL. */
-#define take_pointer(variable)                                          \
-        __extension__({                                                 \
-                __typeof__(variable) take_from_ = (variable);           \
-                __typeof__(*take_from_) taken_ = *take_from_;           \
-                *take_from_ = NULL;                                     \
-                taken_;                                                 \
+#define take_pointer(variable)                                \
+        __extension__({                                       \
+                __typeof__(variable) take_from_ = (variable); \
+                __typeof__(*take_from_) taken_ = *take_from_; \
+                *take_from_ = NULL;                           \
+                taken_;                                       \
         })
 
 #endif

@@ -1,12 +1,13 @@
-/* Deadlines are points in time: a call that is interrupted and goes on, or a loop of calls, waits no longer than
- * its caller said. System calls want what is left, so the one subtraction, with all its ends, is made here.
+/* Deadlines are points in time: a call that is interrupted and goes on, or a loop of calls, waits no longer
+ * than its caller said. System calls want what is left, so the one subtraction, with all its ends, is made
+ * here.
  *
  * Every sum saturates: the far end of the scale is LEAT_FOREVER, and a signed overflow would be undefined. */
 #include "deadline.h"
 
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S  INT64_C(1000000000)
 
 int64_t deadline_now(void) {
         struct timespec now;
@@ -40,7 +41,7 @@ static int64_t left_ns(leat_deadline deadline, int64_t at_most_ns) {
 struct timespec deadline_left(leat_deadline deadline, int64_t at_most_ns) {
         int64_t left = left_ns(deadline, at_most_ns);
 
-        return (struct timespec) {
+        return (struct timespec){
                 .tv_sec = (time_t) (left / NS_PER_S),
                 .tv_nsec = (long) (left % NS_PER_S),
         };
@@ -52,7 +53,7 @@ struct timeval deadline_left_timeval(leat_deadline deadline, int64_t at_most_ns)
 
         if (us == 0)
                 us = 1;
-        return (struct timeval) {
+        return (struct timeval){
                 .tv_sec = (time_t) (us / (NS_PER_S / NS_PER_US)),
                 .tv_usec = (suseconds_t) (us % (NS_PER_S / NS_PER_US)),
         };

@@ -9,7 +9,8 @@
 
 #include "leat/deadline.h"
 
-/* Nanoseconds of CLOCK_MONOTONIC; at least 1, so that it is never LEAT_NOW. No system call where the vDSO works. */
+/* Nanoseconds of CLOCK_MONOTONIC; at least 1, so that it is never LEAT_NOW. No system call where the vDSO
+ * works. */
 int64_t deadline_now(void);
 
 /* LEAT_NOW has always passed, LEAT_FOREVER never. */
@@ -19,7 +20,7 @@ bool deadline_passed(leat_deadline deadline);
  * INT64_MAX for no other bound (LEAT_FOREVER is then 292 years). */
 struct timespec deadline_left(leat_deadline deadline, int64_t at_most_ns);
 
-/* The same for SO_SNDTIMEO and SO_RCVTIMEO, where zero would mean "without end": rounded up, at least 1 µs. */
+/* The same for SO_SNDTIMEO and SO_RCVTIMEO, where zero means "without end": rounded up, at least 1 µs. */
 struct timeval deadline_left_timeval(leat_deadline deadline, int64_t at_most_ns);
 
 #endif

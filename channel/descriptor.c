@@ -1,7 +1,7 @@
 /* A descriptor that came from a peer is a live thing in the peer's hands: its file may be served by a process
- * that never answers, its socket's lock may be held by a thread that never runs again. fstat(2), ioctl(2), even
- * close(2) then wait without end. So it is identified by three questions that are answered without its file's
- * help, and what is neither memory nor one of our sockets is given to the reaper unseen. */
+ * that never answers, its socket's lock may be held by a thread that never runs again. fstat(2), ioctl(2),
+ * even close(2) then wait without end. So it is identified by three questions that are answered without its
+ * file's help, and what is neither memory nor one of our sockets is given to the reaper unseen. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,8 +13,8 @@
 
 leat_descriptor leat_descriptor_lend(int number) {
         if (number < 0 || number == INT_MAX)
-                return (leat_descriptor) { 0 };
-        return (leat_descriptor) { .number_plus_one = number + 1 };
+                return (leat_descriptor){ 0 };
+        return (leat_descriptor){ .number_plus_one = number + 1 };
 }
 
 leat_descriptor leat_descriptor_give(int *number) {
@@ -36,7 +36,7 @@ int leat_descriptor_take(leat_descriptor *descriptor) {
 
         if (descriptor->home)
                 *descriptor->home = -1;
-        *descriptor = (leat_descriptor) { 0 };
+        *descriptor = (leat_descriptor){ 0 };
         return number;
 }
 
@@ -78,7 +78,8 @@ int descriptor_dispose(int fd) {
 }
 
 int descriptor_duplicate(int fd, int *ret_fd) {
-        int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0, 1 and 2 mean something to others, even if closed. */
+        /* Not 0, 1 or 2: they mean something to others, even while they are closed. */
+        int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
         if (duplicate < 0)
                 return -errno;

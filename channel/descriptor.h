@@ -5,17 +5,18 @@
 #include "leat/descriptor.h"
 
 enum descriptor_kind {
-        DESCRIPTOR_UNKNOWN = 0,        /* Anything else, a FUSE file perhaps: do nothing with it but hand it on. */
-        DESCRIPTOR_MEMORY,             /* A memfd (or a file of a tmpfs); seals not looked at yet. */
-        DESCRIPTOR_CHANNEL_SOCKET,     /* AF_UNIX, SOCK_SEQPACKET. */
+        DESCRIPTOR_UNKNOWN = 0, /* Anything else, a FUSE file perhaps: do nothing with it but hand it on. */
+        DESCRIPTOR_MEMORY,      /* A memfd (or a file of a tmpfs); seals not looked at yet. */
+        DESCRIPTOR_CHANNEL_SOCKET, /* AF_UNIX, SOCK_SEQPACKET. */
         DESCRIPTOR_OTHER_SOCKET
 };
 
 /* Identifies a descriptor by questions that no peer can make wait: F_GET_SEALS, SO_DOMAIN and SO_TYPE. */
 enum descriptor_kind descriptor_identify(int fd);
 
-/* Closes a descriptor that a stranger sent, without ever waiting; -1 is fine. Returns 0, or -ENOBUFS when so many
- * are waiting to be closed that the channel it came by must be cut; even then it has been accepted for closing. */
+/* Closes a descriptor that a stranger sent, without ever waiting; -1 is fine. Returns 0, or -ENOBUFS when so
+ * many are waiting to be closed that the channel it came by must be cut; even then it has been accepted for
+ * closing. */
 int descriptor_dispose(int fd);
 
 /* A close-on-exec duplicate. 0; -EBADF, -EMFILE. */

@@ -1,7 +1,7 @@
 /* The words for what a call returned.
  *
- * A library must not print, so the least that it owes its caller is a phrase to print. The phrases are constants:
- * no allocation, no locale, no buffer that another thread could overwrite. */
+ * A library must not print, so the least that it owes its caller is a phrase to print. The phrases are
+ * constants: no allocation, no locale, no buffer that another thread could overwrite. */
 #include <limits.h>
 #include <string.h>
 

@@ -1,11 +1,12 @@
 /* A forked child holds copies of all that its parent knew: queues that another thread was working on, threads
- * that do not exist here. It must notice before it touches them, and a system call in every call of the library
- * (getpid) would be too dear.
+ * that do not exist here. It must notice before it touches them, and a system call in every call of the
+ * library (getpid) would be too dear.
  *
  * So the generation lies in a page that the kernel wipes in every child: MADV_WIPEONFORK (Linux 4.14, see
  * madvise(2)), which also holds for a raw clone(2), where fork handlers are not run. A reader that finds zero
- * makes a new generation by counting on from the one that its parent used last, so it is greater than all that
- * the process could have inherited. Nothing here locks: a lock could have been held while another thread forked. */
+ * makes a new generation by counting on from the one that its parent used last, so it is greater than all
+ * that the process could have inherited. Nothing here locks: a lock could have been held while another thread
+ * forked. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,8 +1,8 @@
 /* No thread is cancelled inside a call of Leat.
  *
- * A cancelled thread unwinds from the middle of a system call: it would leave a descriptor that nobody knows, or
- * a message half received. So every public call that may reach a cancellation point begins with CALL_GUARD, and
- * the thread is as it was when the call returns. Costs no system call. */
+ * A cancelled thread unwinds from the middle of a system call: it would leave a descriptor that nobody knows,
+ * or a message half received. So every public call that may reach a cancellation point begins with
+ * CALL_GUARD, and the thread is as it was when the call returns. Costs no system call. */
 #ifndef LEAT_CHANNEL_GUARD_H
 #define LEAT_CHANNEL_GUARD_H
 

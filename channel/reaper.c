@@ -1,15 +1,15 @@
-/* close(2) can wait without end: for the server of a FUSE file, for a lock that a peer holds on the file, for a
- * socket's SO_LINGER. A receiver that tidies up what a stranger sent must not wait with it. So such descriptors
- * go on a list, and one thread closes them; if it hangs, it hangs alone.
+/* close(2) can wait without end: for the server of a FUSE file, for a lock that a peer holds on the file, for
+ * a socket's SO_LINGER. A receiver that tidies up what a stranger sent must not wait with it. So such
+ * descriptors go on a list, and one thread closes them; if it hangs, it hangs alone.
  *
  * The thread lives only while there is something to close: nothing has to be stopped when a program ends, and
  * an idle one has no thread that it did not start.
  *
- * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is whole at
- * every moment; a process may fork at any of them. A child finds its copies of the descriptors on its copy of
- * the list, and closes them in a thread of its own. (One descriptor can slip through: the one that the parent's
- * thread had popped but not yet closed at that moment. The child cannot tell whether the number is still that
- * file, and must not close a number that may be somebody else's.) */
+ * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is
+ * whole at every moment; a process may fork at any of them. A child finds its copies of the descriptors on
+ * its copy of the list, and closes them in a thread of its own. (One descriptor can slip through: the one
+ * that the parent's thread had popped but not yet closed at that moment. The child cannot tell whether the
+ * number is still that file, and must not close a number that may be somebody else's.) */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,7 +23,7 @@
 #include "fork.h"
 #include "reaper.h"
 
-#define STACK_SIZE ((size_t) 256 * 1024) /* Only addresses; a sanitizer's thread needs more than the minimum. */
+#define STACK_SIZE ((size_t) 256 * 1024) /* Only addresses; sanitizers need more than the minimum. */
 
 struct item {
         struct item *next;
@@ -39,8 +39,8 @@ static _Atomic uint64_t owner;
 static void close_slowly(int fd) {
         const struct linger none = { .l_onoff = 0 };
 
-        /* Here and not where the descriptor came in: it takes the socket's lock, which a peer may hold. Fails on
-         * what is no socket, which is just as well. */
+        /* Here and not where the descriptor came in: it takes the socket's lock, which a peer may hold. Fails
+         * on what is no socket, which is just as well. */
         (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
         (void) close_fd(fd);
 }
@@ -106,7 +106,8 @@ static int create_thread(void) {
         (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
 
-        /* The thread inherits the mask: no handler of the program ever runs in a thread that it does not know. */
+        /* The thread inherits the mask: no handler of the program ever runs in a thread that it does not
+         * know. */
         (void) sigfillset(&all);
         (void) pthread_sigmask(SIG_SETMASK, &all, &before);
         r = pthread_create(&thread, &attributes, reaper_thread, NULL);

@@ -1,9 +1,10 @@
-/* Where a server's socket lies. Its name is all that a client needs, and all that protects the server from those
- * who shall not know it: so it has 128 random bits, in a folder that nobody else may list.
+/* Where a server's socket lies. Its name is all that a client needs, and all that protects the server from
+ * those who shall not know it: so it has 128 random bits, in a folder that nobody else may list.
  *
- * A program that is killed leaves its folder behind. The next one removes it, and must never remove one that is
- * in use: a folder in use is locked by a descriptor that its process holds, and it is locked before it gets the
- * name that the search looks for. (systemd-tmpfiles respects the same lock, see flock(2), tmpfiles.d(5).) */
+ * A program that is killed leaves its folder behind. The next one removes it, and must never remove one that
+ * is in use: a folder in use is locked by a descriptor that its process holds, and it is locked before it
+ * gets the name that the search looks for. (systemd-tmpfiles respects the same lock, see flock(2),
+ * tmpfiles.d(5).) */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,18 +23,18 @@
 #include "cleanup.h"
 #include "runtime_folder.h"
 
-#define PREFIX "leat-"
+#define PREFIX           "leat-"
 #define TEMPORARY_PREFIX "." PREFIX
-#define PREFIX_LENGTH (sizeof(PREFIX) - 1)
-#define RANDOM_BYTES ((size_t) 16)
-#define NAME_LENGTH (PREFIX_LENGTH + 2 * RANDOM_BYTES)
+#define PREFIX_LENGTH    (sizeof(PREFIX) - 1)
+#define RANDOM_BYTES     ((size_t) 16)
+#define NAME_LENGTH      (PREFIX_LENGTH + 2 * RANDOM_BYTES)
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* Bounds to what one start spends on tidying a temporary folder that others may have filled. */
-#define MAX_REMOVED 64
+#define MAX_REMOVED    64
 #define MAX_CANDIDATES 256
-#define MAX_ENTRIES 8192
+#define MAX_ENTRIES    8192
 
 _Static_assert(RUNTIME_FOLDER_SIZE + sizeof("/" RUNTIME_FOLDER_SOCKET) - 1 <=
                        sizeof(((struct sockaddr_un *) 0)->sun_path),
@@ -44,15 +45,15 @@ static inline void close_directory(DIR **directory) {
                 (void) closedir(*directory);
 }
 
-/* --- Abandoned folders ------------------------------------------------------------------------------------- */
+/* --- Abandoned folders ---------------------------------------------------------------------------------- */
 
 static bool is_folder_name(const char *name) {
         return strncmp(name, PREFIX, PREFIX_LENGTH) == 0 && strlen(name) == NAME_LENGTH &&
                strspn(name + PREFIX_LENGTH, "0123456789abcdef") == 2 * RANDOM_BYTES;
 }
 
-/* Opens a folder of that name and nothing else: no link, and nothing mounted there, whose server could keep us
- * waiting. (Where a sandbox forbids openat2 nothing is tidied.) */
+/* Opens a folder of that name and nothing else: no link, and nothing mounted there, whose server could keep
+ * us waiting. (Where a sandbox forbids openat2 nothing is tidied.) */
 static int open_folder(int base, const char *name) {
         const struct open_how how = {
                 .flags = FOLDER_FLAGS,
@@ -69,7 +70,8 @@ static bool is_same_file(int folder, int base, const char *name) {
                a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Removes it if it is ours and nobody's. Only what a server puts there goes: a folder with anything else stays. */
+/* Removes it if it is ours and nobody's. Only what a server puts there goes: a folder with anything else
+ * stays. */
 static bool remove_if_abandoned(int base, const char *name) {
         close_cleanup int folder = open_folder(base, name);
         struct stat status;
@@ -78,7 +80,7 @@ static bool remove_if_abandoned(int base, const char *name) {
                 return false;
         if (flock(folder, LOCK_EX | LOCK_NB) < 0)
                 return false;
-        /* Between the open and the lock its owner may have removed it, and another may have come by the name. */
+        /* Between the open and the lock its owner may have removed it, and another come by the name. */
         if (!is_same_file(folder, base, name))
                 return false;
 
@@ -111,7 +113,7 @@ static void remove_abandoned(int base) {
         }
 }
 
-/* --- Making one -------------------------------------------------------------------------------------------- */
+/* --- Making one ----------------------------------------------------------------------------------------- */
 
 static int random_hex(char *hex /* 2 * RANDOM_BYTES + 1 */) {
         unsigned char bytes[RANDOM_BYTES];

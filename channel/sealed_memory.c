@@ -1,0 +1,222 @@
+/* Memory that its writer can no longer change. The receiver of a sealed memfd may look at the bytes where
+ * they are, twice if it likes, and finds the same; that is what makes large messages cheap between processes
+ * that do not trust each other. Here are the making of one, and the checks that earn one this trust. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "leat/error.h"
+#include "sealed_memory.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define ALL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+#define WINDOW    ((size_t) 64)        /* Parts written at once; below IOV_MAX. */
+#define CHUNK     ((size_t) 16 * 1024) /* Bytes in a buffer of one value. */
+
+static int create_memfd(void) {
+        /* Memory that can never be executed, where the kernel knows it; asked once. */
+        static atomic_bool without_noexec;
+        unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+        int fd;
+
+        if (!atomic_load_explicit(&without_noexec, memory_order_relaxed)) {
+                fd = memfd_create("leat", flags | MFD_NOEXEC_SEAL);
+                if (fd >= 0)
+                        return fd;
+                if (errno != EINVAL)
+                        return -errno;
+        }
+
+        fd = memfd_create("leat", flags);
+        if (fd < 0)
+                return -errno;
+        atomic_store_explicit(&without_noexec, true, memory_order_relaxed);
+        return fd;
+}
+
+/* A write beyond RLIMIT_FSIZE would raise SIGXFSZ, which ends a program; the library takes no signal. */
+static int check_size(size_t size) {
+        struct rlimit limit;
+
+        if (size > PTRDIFF_MAX)
+                return -EINVAL;
+        if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+                return -errno;
+        return limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur ? -EFBIG : 0;
+}
+
+static int seal(int fd) {
+        return fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0 ? -errno : 0;
+}
+
+/* Drops `n` written bytes from the front of the window; returns how many parts are left in it. */
+static size_t advance(struct iovec *window, size_t n_window, size_t n) {
+        size_t done = 0;
+
+        while (done < n_window && n >= window[done].iov_len)
+                n -= window[done++].iov_len;
+        if (done < n_window) {
+                window[done].iov_base = (char *) window[done].iov_base + n;
+                window[done].iov_len -= n;
+        }
+        memmove(window, window + done, (n_window - done) * sizeof(*window));
+        return n_window - done;
+}
+
+/* Writes and does not map: a mapping's page faults cost more than the copy, and could be SIGBUS. */
+static int write_window(int fd, struct iovec *window, size_t n_window, off_t *offset) {
+        n_window = advance(window, n_window, 0); /* Empty parts in front: a write of nothing tells nothing. */
+
+        while (n_window > 0) {
+                ssize_t n = pwritev(fd, window, (int) n_window, *offset);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -ENOSPC;
+                *offset += n;
+                n_window = advance(window, n_window, (size_t) n);
+        }
+        return 0;
+}
+
+static int write_parts(int fd, const struct iovec *parts, size_t n_parts) {
+        struct iovec window[WINDOW];
+        off_t offset = 0;
+
+        while (n_parts > 0) {
+                size_t n = n_parts < WINDOW ? n_parts : WINDOW;
+                int r;
+
+                memcpy(window, parts, n * sizeof(*window));
+                r = write_window(fd, window, n, &offset);
+                if (r < 0)
+                        return r;
+                parts += n;
+                n_parts -= n;
+        }
+        return 0;
+}
+
+int memory_create_sealed(const struct iovec *parts, size_t n_parts, int *ret_fd) {
+        close_cleanup int fd = -1;
+        size_t size = 0;
+        int r;
+
+        for (size_t i = 0; i < n_parts; i++)
+                if (__builtin_add_overflow(size, parts[i].iov_len, &size))
+                        return -EINVAL;
+
+        r = check_size(size);
+        if (r < 0)
+                return r;
+        fd = create_memfd();
+        if (fd < 0)
+                return fd;
+        r = write_parts(fd, parts, n_parts);
+        if (r < 0)
+                return r;
+        r = seal(fd);
+        if (r < 0)
+                return r;
+
+        *ret_fd = take_fd(&fd);
+        return 0;
+}
+
+static int write_filling(int fd, unsigned char byte, size_t size) {
+        char chunk[CHUNK];
+        struct iovec window[WINDOW];
+        off_t offset = 0;
+
+        memset(chunk, byte, sizeof(chunk));
+        while (size > 0) {
+                size_t n = 0;
+                int r;
+
+                for (; n < WINDOW && size > 0; n++) {
+                        size_t length = size < CHUNK ? size : CHUNK;
+
+                        window[n] = (struct iovec){ .iov_base = chunk, .iov_len = length };
+                        size -= length;
+                }
+                r = write_window(fd, window, n, &offset);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int memory_create_filled(unsigned char byte, size_t size, int *ret_fd) {
+        close_cleanup int fd = -1;
+        int r;
+
+        r = check_size(size);
+        if (r < 0)
+                return r;
+        fd = create_memfd();
+        if (fd < 0)
+                return fd;
+        r = write_filling(fd, byte, size);
+        if (r < 0)
+                return r;
+        r = seal(fd);
+        if (r < 0)
+                return r;
+
+        *ret_fd = take_fd(&fd);
+        return 0;
+}
+
+int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {
+        struct statfs filesystem;
+        struct stat status;
+        int seals, flags;
+
+        /* Until the seals have proved that this is a memfd, nothing else may be asked: its file's server, if
+         * it has one, might never answer. F_SEAL_FUTURE_WRITE leaves the mappings that its maker has: not
+         * enough. */
+        seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
+                return LEAT_MALFORMED;
+
+        /* A memfd opened again for writing only, by its link in /proc. */
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+                return LEAT_MALFORMED;
+
+        /* Huge pages: a few bytes would cost us 2 MiB or 1 GiB of a pool that may be empty: SIGBUS. */
+        if (fstatfs(fd, &filesystem) < 0 || filesystem.f_type == HUGETLBFS_MAGIC)
+                return LEAT_MALFORMED;
+
+        if (fstat(fd, &status) < 0 || status.st_size < 0)
+                return LEAT_MALFORMED;
+        if ((uintmax_t) status.st_size > limit)
+                return LEAT_TOO_LARGE;
+
+        /* Holes: a sealed memfd of a gibibyte that nobody wrote costs its sender nothing, but each page of it
+         * that is read through a mapping is allocated, and charged to the reader. So its sender must have
+         * paid for as many blocks (st_blocks counts 512 bytes each, see inode(7); pages in the swap count
+         * too). Blocks beyond the end count as well, but cost the same. A look for the holes themselves, by
+         * SEEK_HOLE, would take the inode's lock, which a peer can hold for ever. */
+        if ((uintmax_t) status.st_blocks < ((uintmax_t) status.st_size + 511) / 512)
+                return LEAT_MALFORMED;
+
+        *ret_size = (size_t) status.st_size;
+        return 0;
+}
