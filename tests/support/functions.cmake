@@ -1,0 +1,87 @@
+# How the folders below register their tests. Every test runs inside run_test (see run_test.c there), so that any
+# sanitizer's report, in any process, any process left behind and any hang turns it red.
+#
+#   leat_test(NAME SOURCES … [LIBRARIES …] [SECONDS n])
+#       A Criterion program. Not built under ThreadSanitizer, where Debian's Criterion cannot start.
+#   leat_thread_test(NAME SOURCES … [LIBRARIES …] [SECONDS n])
+#       A program with its own main (0 = passed): run by CTest itself under ThreadSanitizer, elsewhere as a child of a
+#       Criterion test. For whatever has threads.
+#   leat_program_test(NAME COMMAND … [SECONDS n])
+#       Any command, for example a script with its interpreter. Exit code 77 means skipped.
+#   leat_must_not_compile(NAME SOURCE file [LANGUAGES C CXX])
+#       See must_not_compile.sh.
+#   leat_helper_program(NAME SOURCES … [LIBRARIES …])
+#       A program that tests start; not a test. Its path: $<TARGET_FILE:NAME>.
+#
+# LIBRARIES is usually leat_static. Private headers of channel/ and kernel/ are found; support.h always is.
+
+set(leat_support_dir ${CMAKE_CURRENT_LIST_DIR})
+set(leat_tests_bin ${CMAKE_BINARY_DIR}/tests/bin)
+if(LEAT_SANITIZE MATCHES "thread")
+        set(LEAT_TSAN ON)
+else()
+        set(LEAT_TSAN OFF)
+endif()
+
+function(leat_test_program target)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "" "SOURCES;LIBRARIES")
+        add_executable(${target} ${t_SOURCES})
+        target_link_libraries(${target} PRIVATE leat_test_support leat_warnings ${t_LIBRARIES})
+        target_include_directories(${target} PRIVATE
+                ${PROJECT_SOURCE_DIR}/channel ${PROJECT_SOURCE_DIR}/channel/include
+                ${PROJECT_SOURCE_DIR}/kernel ${PROJECT_SOURCE_DIR}/kernel/include ${PROJECT_SOURCE_DIR})
+        set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${leat_tests_bin})
+endfunction()
+
+function(leat_register name seconds)
+        get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+        if(NOT seconds)
+                set(seconds 180)
+        endif()
+        math(EXPR limit "${seconds} + 60")
+        add_test(NAME ${folder}.${name} COMMAND run_test --seconds ${seconds} ${ARGN})
+        set_tests_properties(${folder}.${name} PROPERTIES TIMEOUT ${limit} SKIP_RETURN_CODE 77)
+endfunction()
+
+function(leat_test name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "SECONDS" "SOURCES;LIBRARIES")
+        if(LEAT_TSAN)
+                return()
+        endif()
+        leat_test_program(${name} SOURCES ${t_SOURCES} LIBRARIES ${t_LIBRARIES} PkgConfig::CRITERION)
+        leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${name}> -j1 --timeout 30)
+endfunction()
+
+function(leat_thread_test name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "SECONDS" "SOURCES;LIBRARIES")
+        leat_test_program(${name} SOURCES ${t_SOURCES} LIBRARIES ${t_LIBRARIES})
+        if(LEAT_TSAN)
+                leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${name}>)
+                return()
+        endif()
+        set(runner ${name}_in_criterion)
+        leat_test_program(${runner} SOURCES ${leat_support_dir}/criterion_child.c LIBRARIES PkgConfig::CRITERION)
+        target_compile_definitions(${runner} PRIVATE "TEST_PROGRAM=\"$<TARGET_FILE:${name}>\"")
+        add_dependencies(${runner} ${name})
+        leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${runner}> -j1)
+endfunction()
+
+function(leat_program_test name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "SECONDS" "COMMAND")
+        leat_register(${name} "${t_SECONDS}" ${t_COMMAND})
+endfunction()
+
+function(leat_helper_program name)
+        leat_test_program(${name} ${ARGN})
+endfunction()
+
+function(leat_must_not_compile name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "SOURCE" "LANGUAGES")
+        if(NOT t_LANGUAGES)
+                set(t_LANGUAGES C CXX)
+        endif()
+        list(JOIN t_LANGUAGES " " languages)
+        get_filename_component(source ${t_SOURCE} ABSOLUTE)
+        leat_register(${name} 120 sh ${leat_support_dir}/must_not_compile.sh ${source} "${languages}"
+                -I${PROJECT_SOURCE_DIR}/channel/include -I${PROJECT_SOURCE_DIR}/kernel/include)
+endfunction()

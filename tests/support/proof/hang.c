@@ -1,0 +1,7 @@
+/* Never ends. */
+#include <unistd.h>
+
+int main(void) {
+        for (;;)
+                pause();
+}
