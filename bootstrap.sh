@@ -1,0 +1,105 @@
+#!/bin/sh
+# From a fresh clone on a fresh Debian 12 to a running kernel, or to passed tests.
+#
+# Only the installation of missing packages uses root; when nothing is missing neither root nor sudo is needed. What
+# is built goes to build/ and nowhere else.
+set -eu
+
+usage() {
+        cat <<'TEXT'
+usage: ./bootstrap.sh run    install what is missing, build, start the kernel with its three plugins
+       ./bootstrap.sh test   install what is missing, build, run all tests
+TEXT
+}
+
+build_packages='gcc libc6-dev cmake ninja-build pkgconf libmsgpack-dev libsodium-dev libjansson-dev'
+test_packages='g++ clang libcriterion-dev python3 netcat-openbsd strace procps'
+
+say() {
+        echo "bootstrap: $*" >&2
+}
+
+die() {
+        say "$*"
+        exit 1
+}
+
+missing_packages() {
+        for package; do
+                status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=none
+                [ "$status" = installed ] || printf '%s ' "$package"
+        done
+}
+
+as_root() {
+        if [ "$(id -u)" -eq 0 ]; then
+                "$@"
+        elif command -v sudo >/dev/null 2>&1; then
+                sudo "$@"
+        else
+                die "root is needed to install packages, and there is no sudo: as root, run: $*"
+        fi
+}
+
+# apt-get must neither ask nor read what is meant for the kernel's console.
+apt() {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+}
+
+install_missing() {
+        if ! command -v dpkg-query >/dev/null 2>&1; then
+                say "no dpkg here: these Debian packages, or what stands for them, must be there: $*"
+                return 0
+        fi
+        missing=$(missing_packages "$@")
+        [ -n "$missing" ] || return 0
+        say "installing: $missing"
+        apt update || say "the package lists could not be refreshed; trying with those that are here"
+        # shellcheck disable=SC2086 # one word a package
+        apt install --no-install-recommends $missing || die "installation failed"
+}
+
+# usage: build ON|OFF, whether the tests are built too
+build() {
+        cmake --preset release -DLEAT_TESTS="$1" </dev/null >&2 || die "configuring failed"
+        cmake --build --preset release </dev/null >&2 || die "building failed"
+}
+
+run() {
+        # shellcheck disable=SC2086
+        install_missing $build_packages
+        build OFF
+        folder=$PWD/build/release/run
+        mkdir -p "$folder"
+        cp kernel/kernelconfig.json "$folder/kernelconfig.json"
+        cd "$folder"
+        exec ../bin/leat-kernel --config "$folder/kernelconfig.json"
+}
+
+run_tests() {
+        # shellcheck disable=SC2086
+        install_missing $build_packages $test_packages
+        build ON
+        exec ctest --preset release </dev/null
+}
+
+if [ $# -ne 1 ]; then
+        usage >&2
+        exit 2
+fi
+case $1 in
+run | test) ;;
+-h | --help | help)
+        usage
+        exit 0
+        ;;
+*)
+        usage >&2
+        exit 2
+        ;;
+esac
+cd "$(dirname "$0")"
+case $1 in
+run) run ;;
+test) run_tests ;;
+esac
