@@ -22,7 +22,7 @@ LEAT_PUBLIC const char *leat_event_name(leat_any payload);
 
 typedef struct leat_user_logged_in {
         int32_t user_id;
-        leat_text username;
+        leat_text username;   /* Empty when null. */
         leat_text login_time; /* A timestamp, see leat_timestamp_parse(). */
 } leat_user_logged_in;
 

@@ -57,7 +57,7 @@
  * answer. All callbacks run in the one thread that called leat_plugin_main(), in the same loop that sends the
  * heartbeats: a callback that hangs is seen by the kernel as silence, and the plugin is restarted. Work that takes
  * longer than the kernel's patience (8 s by default) asks for time with leat_plugin_extend(). No function here may be
- * called from another thread, except leat_plugin_say().
+ * called from another thread, except those that print.
  *
  * Results are as everywhere in Leat: 0, an outcome (positive, enum leat_outcome), or the negative of an errno. */
 #ifndef LEAT_PLUGIN_H
@@ -192,6 +192,10 @@ LEAT_PUBLIC void leat_plugin_say(const char *format, ...) __attribute__((format(
 
 /* The same for `size` bytes that are a line already; a newline is added. */
 LEAT_PUBLIC void leat_plugin_say_bytes(const void *line, size_t size);
+
+/* The same on standard error, behind the plugin's name: for what went wrong. */
+LEAT_PUBLIC void leat_plugin_complain(const leat_plugin *plugin, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 
 /* What the command line said; constants, valid as long as the plugin. Never NULL. */
 LEAT_PUBLIC const char *leat_plugin_id(const leat_plugin *plugin);
