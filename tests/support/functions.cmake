@@ -35,6 +35,8 @@ endfunction()
 
 function(leat_register name seconds)
         get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+        # Targets have one namespace for all folders, tests one a folder: channel_set is channel.set.
+        string(REGEX REPLACE "^(test_)?(${folder}_)?" "" name ${name})
         if(NOT seconds)
                 set(seconds 180)
         endif()
