@@ -273,11 +273,3 @@ int envelope_write_refusal(enum refusal refusal, const char *text, const char *c
         return envelope_write_error(refusal_code(refusal), text ? text : refusal_text(refusal),
                                     correlation_id, out);
 }
-
-int envelope_write_ok(const char *received, struct blob *out) {
-        blob_auto payload = { 0 };
-        int r = put_text(&payload, "{\"OK\":true,\"Received\":", received);
-        if (r == 0)
-                r = blob_add(&payload, "}", sizeof "}");
-        return r != 0 ? r : put_from_kernel(out, "CommandResponse", received, payload.data);
-}

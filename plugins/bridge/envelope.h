@@ -39,7 +39,4 @@ int envelope_write_error(const char *code, const char *text, const char *correla
 int envelope_write_refusal(enum refusal refusal, const char *text, const char *correlation_id,
                            struct blob *out);
 
-/* Appends the answer to a handshake: {"OK":true,"Received":received}. As above. */
-int envelope_write_ok(const char *received, struct blob *out);
-
 #endif

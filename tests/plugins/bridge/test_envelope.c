@@ -234,17 +234,6 @@ Test(envelope, error_without_a_readable_id_correlates_to_null) {
         cr_assert_not_null(memmem(out.data, out.size, "\"CorrelationId\":null", 20));
 }
 
-Test(envelope, handshake_is_answered_as_ok) {
-        blob_auto out = { 0 };
-        cr_assert_eq(envelope_write_ok("m\"1", &out), 0);
-        const char *end = "\"CorrelationId\":\"m\\\"1\"},\"Metadata\":{\"PluginId\":\"kernel\",\"Sender\":"
-                          "null,\"Sequence\":0},"
-                          "\"Payload\":{\"OK\":true,\"Received\":\"m\\\"1\"}}\n";
-        cr_assert_gt(out.size, strlen(end));
-        cr_assert_arr_eq(out.data + out.size - strlen(end), end, strlen(end), "%.*s", (int) out.size,
-                         out.data);
-}
-
 Test(envelope, message_that_json_cannot_hold_leaves_nothing_behind) {
         kernel_message message = { .payload = { "\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 9 } };
         blob_auto out = { 0 };
