@@ -19,8 +19,7 @@ struct arena_block {
         alignas(max_align_t) unsigned char memory[];
 };
 
-static void free_blocks(struct arena_block *block)
-{
+static void free_blocks(struct arena_block *block) {
         while (block) {
                 struct arena_block *next = block->next;
 
@@ -29,8 +28,7 @@ static void free_blocks(struct arena_block *block)
         }
 }
 
-static int add_block(struct arena *arena, size_t capacity)
-{
+static int add_block(struct arena *arena, size_t capacity) {
         struct arena_block *block = malloc(sizeof(*block) + capacity);
 
         if (!block)
@@ -42,8 +40,7 @@ static int add_block(struct arena *arena, size_t capacity)
         return 0;
 }
 
-void arena_reset(struct arena *arena, size_t budget)
-{
+void arena_reset(struct arena *arena, size_t budget) {
         struct arena_block *block = arena->blocks;
 
         if (block && (block->next || block->capacity > BUFFER_KEEP)) {
@@ -60,8 +57,7 @@ void arena_reset(struct arena *arena, size_t budget)
         arena->budget = budget;
 }
 
-int arena_allocate(struct arena *arena, size_t count, size_t size, void **ret_memory)
-{
+int arena_allocate(struct arena *arena, size_t count, size_t size, void **ret_memory) {
         size_t bytes;
 
         if (__builtin_mul_overflow(count, size, &bytes) || bytes > arena->budget)
@@ -80,8 +76,7 @@ int arena_allocate(struct arena *arena, size_t count, size_t size, void **ret_me
         return 0;
 }
 
-void arena_free(struct arena *arena)
-{
+void arena_free(struct arena *arena) {
         free_blocks(arena->blocks);
         *arena = (struct arena){ 0 };
 }

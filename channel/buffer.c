@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int buffer_reserve(struct buffer *buffer, size_t size)
-{
+int buffer_reserve(struct buffer *buffer, size_t size) {
         size_t needed, capacity;
         uint8_t *data;
 
@@ -27,8 +26,7 @@ int buffer_reserve(struct buffer *buffer, size_t size)
         return 0;
 }
 
-int buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
+int buffer_append(struct buffer *buffer, const void *data, size_t size) {
         int r = buffer_reserve(buffer, size);
 
         if (r < 0)
@@ -39,15 +37,13 @@ int buffer_append(struct buffer *buffer, const void *data, size_t size)
         return 0;
 }
 
-void buffer_reset(struct buffer *buffer)
-{
+void buffer_reset(struct buffer *buffer) {
         if (buffer->capacity > BUFFER_KEEP)
                 buffer_free(buffer);
         buffer->size = 0;
 }
 
-void buffer_free(struct buffer *buffer)
-{
+void buffer_free(struct buffer *buffer) {
         free(buffer->data);
         *buffer = (struct buffer){ 0 };
 }

@@ -7,18 +7,16 @@
 #include <sodium.h>
 #include <string.h>
 
-int fingerprint_begin(struct fingerprint *fingerprint, const char *text, size_t size)
-{
+int fingerprint_begin(struct fingerprint *fingerprint, const char *text, size_t size) {
         if (sodium_init() < 0)
                 return -EIO;
         memset(fingerprint, 0, sizeof(*fingerprint));
-        (void) crypto_generichash(fingerprint->base, FINGERPRINT_BASE_SIZE, (const unsigned char *) text, size,
-                                  NULL, 0);
+        (void) crypto_generichash(fingerprint->base, FINGERPRINT_BASE_SIZE, (const unsigned char *) text,
+                                  size, NULL, 0);
         return 0;
 }
 
-void fingerprint_append(struct fingerprint *fingerprint, const char *text, size_t size)
-{
+void fingerprint_append(struct fingerprint *fingerprint, const char *text, size_t size) {
         const uint8_t *before = fingerprint->base;
         size_t before_size = FINGERPRINT_BASE_SIZE;
         uint8_t hash[crypto_generichash_BYTES_MIN];
@@ -36,23 +34,21 @@ void fingerprint_append(struct fingerprint *fingerprint, const char *text, size_
         fingerprint->n_tails++;
 }
 
-bool fingerprint_compatible(const struct fingerprint *a, const struct fingerprint *b)
-{
+bool fingerprint_compatible(const struct fingerprint *a, const struct fingerprint *b) {
         uint8_t common = a->n_tails < b->n_tails ? a->n_tails : b->n_tails;
 
         return memcmp(a->base, b->base, FINGERPRINT_BASE_SIZE) == 0 &&
                memcmp(a->tails, b->tails, (size_t) common * FINGERPRINT_TAIL_SIZE) == 0;
 }
 
-uint32_t fingerprint_tag(const struct fingerprint *fingerprint)
-{
+uint32_t fingerprint_tag(const struct fingerprint *fingerprint) {
         const uint8_t *base = fingerprint->base;
 
-        return (uint32_t) base[0] | (uint32_t) base[1] << 8 | (uint32_t) base[2] << 16 | (uint32_t) base[3] << 24;
+        return (uint32_t) base[0] | (uint32_t) base[1] << 8 | (uint32_t) base[2] << 16 |
+               (uint32_t) base[3] << 24;
 }
 
-size_t fingerprint_write(const struct fingerprint *fingerprint, uint8_t *to)
-{
+size_t fingerprint_write(const struct fingerprint *fingerprint, uint8_t *to) {
         size_t tails_size = (size_t) fingerprint->n_tails * FINGERPRINT_TAIL_SIZE;
 
         to[0] = fingerprint->n_tails;
@@ -61,8 +57,7 @@ size_t fingerprint_write(const struct fingerprint *fingerprint, uint8_t *to)
         return 1 + FINGERPRINT_BASE_SIZE + tails_size;
 }
 
-size_t fingerprint_read(const uint8_t *from, size_t size, struct fingerprint *ret_fingerprint)
-{
+size_t fingerprint_read(const uint8_t *from, size_t size, struct fingerprint *ret_fingerprint) {
         size_t tails_size;
 
         if (size < 1 + FINGERPRINT_BASE_SIZE || from[0] > FINGERPRINT_MAX_TAILS)

@@ -64,13 +64,13 @@ LEAT_PUBLIC struct leat_sender *leat_sender_take(struct leat_sender **field);
 LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **field);
 
 /* Receives one message into *ret_message. Everything that it points to, and every handle in it that was not taken,
- * lives until the next receive on this receiver that returns 0, or until the receiver is closed or given away.
+ * lives until the next receive on this receiver that takes something from the channel (any result but LEAT_EMPTY,
+ * LEAT_TIMEOUT and LEAT_DISCONNECTED), or until the receiver is closed or given away.
  *
  * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
  * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
- * next ones wait in the channel, and each attempt says so). -EBUSY: the receiver was opened in another process
- * that is now using it. */
+ * next ones wait in the channel, and each attempt says so). */
 LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                                    leat_deadline deadline);
 

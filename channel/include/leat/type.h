@@ -31,7 +31,7 @@ typedef struct leat_unit {
         char unused;
 } leat_unit;
 
-/* The largest nesting of messages, variants and arrays in one another that is sent or received. */
+/* The deepest nesting of messages and variants in one another that is sent or received. */
 #define LEAT_MAX_NESTING 32
 
 /* The most handles (senders, receivers, descriptors, shared memory) in one message. Linux passes at most 253

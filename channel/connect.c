@@ -1,0 +1,93 @@
+/* Joining a server by its name. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
+#include "connection.h"
+#include "deadline.h"
+#include "greeting.h"
+#include "guard.h"
+#include "leat/server.h"
+#include "sender.h"
+
+/* A full backlog blocks connect(2), which a signal or this interrupts. */
+#define SLICE_NS INT64_C(1000000000)
+
+static int parse_name(const char *name, struct sockaddr_un *ret_address) {
+        size_t size = name ? strlen(name) : 0;
+
+        if (size == 0 || name[0] != '/' || size >= sizeof(ret_address->sun_path))
+                return -EINVAL;
+        *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        memcpy(ret_address->sun_path, name, size);
+        return 0;
+}
+
+/* What to do about a failed connect(): 0 means try again. */
+static int after_failed_connect(int error, leat_deadline deadline) {
+        switch (error) {
+        case EINTR:
+                return 0;
+        case EAGAIN:
+                return deadline_passed(deadline) ? LEAT_TIMEOUT : 0;
+        case ENOENT:
+        case ENOTDIR:
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case EPROTOTYPE:
+                return LEAT_REFUSED;
+        case EPERM:
+                return -EACCES;
+        default:
+                return -error;
+        }
+}
+
+static int connect_socket(int fd, const struct sockaddr_un *address, leat_deadline deadline) {
+        for (;;) {
+                struct timeval slice = deadline_left_timeval(deadline, SLICE_NS);
+                int r;
+
+                /* A non-blocking connect(2) to a full backlog fails at once and cannot be polled. */
+                (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
+                if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0)
+                        return 0;
+                r = after_failed_connect(errno, deadline);
+                if (r != 0)
+                        return r;
+        }
+}
+
+int leat_connect(const struct leat_type *type, const char *name, struct leat_sender **ret_sender,
+                 leat_deadline deadline) {
+        close_cleanup int fd = -1;
+        struct connection *connection;
+        struct sockaddr_un address;
+        const struct plan *plan;
+        CALL_GUARD;
+        int r = plan_get(type, &plan);
+
+        if (r == 0)
+                r = parse_name(name, &address);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        r = connect_socket(fd, &address, deadline);
+        if (r == 0)
+                r = greeting_send(fd, plan, deadline);
+        if (r != 0)
+                return r == LEAT_DISCONNECTED ? LEAT_REFUSED : r;
+        sender_prepare_socket(fd);
+        r = connection_create(fd, false, &plan->fingerprint, &connection);
+        if (r < 0)
+                return r;
+        (void) take_fd(&fd);
+        r = sender_create(connection, plan, ret_sender);
+        if (r < 0)
+                connection_unref(connection);
+        return r;
+}

@@ -1,0 +1,260 @@
+/* One walk over the type's table. On the wire a message is an array of its fields in order, a variant is [tag, value], an
+ * enum an integer, an optional nil or [value], an `any` the bytes of its value as a binary, a handle its index
+ * among the message's handles or nil. */
+#include "encode.h"
+
+#include <errno.h>
+#include <msgpack/pack.h>
+#include <string.h>
+
+#include "decode.h"
+#include "plain.h"
+
+struct encoder {
+        msgpack_packer packer;
+        struct handles *handles;
+        unsigned depth;
+        int error; /* What the packer's callback answered, which msgpack-c does not tell apart. */
+        struct buffer *body;
+};
+
+static int write_bytes(void *data, const char *bytes, size_t size) {
+        struct encoder *encoder = data;
+        int r = buffer_append(encoder->body, bytes, size);
+
+        if (r < 0)
+                encoder->error = r;
+        return r;
+}
+
+static int encode_user(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory);
+
+/* For a length that MessagePack cannot say; the socket's limit is far below. */
+static bool too_long(size_t size) {
+        return size > UINT32_MAX;
+}
+
+static int encode_string(struct encoder *encoder, const unsigned char *memory) {
+        const char *string;
+        size_t size;
+
+        memcpy(&string, memory, sizeof(string));
+        size = string ? strlen(string) : 0;
+        if (too_long(size))
+                return LEAT_TOO_LARGE;
+        (void) msgpack_pack_str(&encoder->packer, size);
+        if (size > 0)
+                (void) msgpack_pack_str_body(&encoder->packer, string, size);
+        return 0;
+}
+
+static int encode_binary(struct encoder *encoder, const void *data, size_t size) {
+        if (too_long(size))
+                return LEAT_TOO_LARGE;
+        if (!data && size > 0)
+                return -EINVAL;
+        (void) msgpack_pack_bin(&encoder->packer, size);
+        if (size > 0)
+                (void) msgpack_pack_bin_body(&encoder->packer, data, size);
+        return 0;
+}
+
+static int encode_bytes(struct encoder *encoder, const unsigned char *memory) {
+        leat_bytes bytes;
+
+        memcpy(&bytes, memory, sizeof(bytes));
+        return encode_binary(encoder, bytes.data, bytes.size);
+}
+
+static int encode_any(struct encoder *encoder, const unsigned char *memory) {
+        static const uint8_t nil[] = { 0xc0 };
+        leat_any any;
+
+        memcpy(&any, memory, sizeof(any));
+        if (any.size == 0)
+                return encode_binary(encoder, nil, sizeof(nil));
+        if (!any.data || !decode_is_value(any.data, any.size))
+                return -EINVAL;
+        return encode_binary(encoder, any.data, any.size);
+}
+
+static int encode_handle(struct encoder *encoder, unsigned kind, const unsigned char *memory) {
+        struct handles none = { .count = 0 }, *handles = encoder->handles;
+        size_t index;
+        int r = handles_add(handles ? handles : &none, kind, memory, &index);
+
+        if (r == LEAT_EMPTY)
+                (void) msgpack_pack_nil(&encoder->packer);
+        else if (r == 0 && !handles)
+                return -EINVAL;
+        else if (r == 0)
+                (void) msgpack_pack_uint64(&encoder->packer, index);
+        return r == LEAT_EMPTY ? 0 : r;
+}
+
+/* Numbers of one C type; the macro only names the type. */
+#define ENCODE_NUMBER(C, pack)                           \
+        do {                                             \
+                C number;                                \
+                memcpy(&number, memory, sizeof(number)); \
+                (void) pack(&encoder->packer, number);   \
+                return 0;                                \
+        } while (0)
+
+static int encode_element(struct encoder *encoder, const struct leat_field *field,
+                          const unsigned char *memory) {
+        switch (field->kind) {
+        case LEAT_KIND_i8:
+                ENCODE_NUMBER(int8_t, msgpack_pack_int8);
+        case LEAT_KIND_i16:
+                ENCODE_NUMBER(int16_t, msgpack_pack_int16);
+        case LEAT_KIND_i32:
+                ENCODE_NUMBER(int32_t, msgpack_pack_int32);
+        case LEAT_KIND_i64:
+                ENCODE_NUMBER(int64_t, msgpack_pack_int64);
+        case LEAT_KIND_u8:
+                ENCODE_NUMBER(uint8_t, msgpack_pack_uint8);
+        case LEAT_KIND_u16:
+                ENCODE_NUMBER(uint16_t, msgpack_pack_uint16);
+        case LEAT_KIND_u32:
+                ENCODE_NUMBER(uint32_t, msgpack_pack_uint32);
+        case LEAT_KIND_u64:
+                ENCODE_NUMBER(uint64_t, msgpack_pack_uint64);
+        case LEAT_KIND_f32:
+                ENCODE_NUMBER(float, msgpack_pack_float);
+        case LEAT_KIND_f64:
+                ENCODE_NUMBER(double, msgpack_pack_double);
+        case LEAT_KIND_boolean:
+                (void) (*memory ? msgpack_pack_true(&encoder->packer) : msgpack_pack_false(&encoder->packer));
+                return 0;
+        case LEAT_KIND_string:
+                return encode_string(encoder, memory);
+        case LEAT_KIND_bytes:
+                return encode_bytes(encoder, memory);
+        case LEAT_KIND_any:
+                return encode_any(encoder, memory);
+        case LEAT_KIND_unit:
+                (void) msgpack_pack_nil(&encoder->packer);
+                return 0;
+        case LEAT_KIND_user:
+                return encode_user(encoder, field->type(), memory);
+        default:
+                return encode_handle(encoder, field->kind, memory);
+        }
+}
+
+static int encode_items(struct encoder *encoder, const struct leat_field *field, const unsigned char *items,
+                        size_t count) {
+        int r = 0;
+
+        if (too_long(count))
+                return LEAT_TOO_LARGE;
+        if (!items && count > 0)
+                return -EINVAL;
+        (void) msgpack_pack_array(&encoder->packer, count);
+        for (size_t i = 0; r == 0 && encoder->error == 0 && i < count; i++)
+                r = encode_element(encoder, field, items + i * field->size);
+        return r;
+}
+
+/* The struct that every array field is; see LEAT_MEMBER_array. */
+struct array_field {
+        const unsigned char *items;
+        size_t count;
+};
+
+static int encode_field(struct encoder *encoder, const struct leat_field *field,
+                        const unsigned char *message) {
+        const unsigned char *memory = message + field->offset;
+        struct array_field array;
+
+        switch (field->shape) {
+        case LEAT_SHAPE_optional:
+                if (!*memory) {
+                        (void) msgpack_pack_nil(&encoder->packer);
+                        return 0;
+                }
+                return encode_items(encoder, field, message + field->value_offset, 1);
+        case LEAT_SHAPE_array:
+                memcpy(&array, memory, sizeof(array));
+                return encode_items(encoder, field, array.items, array.count);
+        case LEAT_SHAPE_fixed_array:
+                return encode_items(encoder, field, memory, field->count);
+        default:
+                return encode_element(encoder, field, memory);
+        }
+}
+
+static int read_choice(const struct leat_type *type, const unsigned char *memory, uint32_t *ret_choice) {
+        uint32_t choice;
+
+        memcpy(&choice, memory, sizeof(choice));
+        if (choice >= type->field_count)
+                return -EINVAL;
+        *ret_choice = choice;
+        return 0;
+}
+
+static int encode_variant(struct encoder *encoder, const struct leat_type *type,
+                          const unsigned char *memory) {
+        uint32_t tag;
+        int r = read_choice(type, memory, &tag);
+
+        if (r < 0)
+                return r;
+        (void) msgpack_pack_array(&encoder->packer, 2);
+        (void) msgpack_pack_uint32(&encoder->packer, tag);
+        return encode_field(encoder, &type->fields[tag], memory);
+}
+
+static int encode_fields(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
+        int r = 0;
+
+        (void) msgpack_pack_array(&encoder->packer, type->field_count);
+        for (size_t i = 0; r == 0 && encoder->error == 0 && i < type->field_count; i++)
+                r = encode_field(encoder, &type->fields[i], memory);
+        return r;
+}
+
+static int encode_user(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
+        uint32_t choice;
+        int r;
+
+        if (type->kind == LEAT_TYPE_enum) {
+                r = read_choice(type, memory, &choice);
+                if (r == 0)
+                        (void) msgpack_pack_uint32(&encoder->packer, choice);
+                return r;
+        }
+        if (encoder->depth == LEAT_MAX_NESTING)
+                return LEAT_TOO_LARGE;
+        encoder->depth++;
+        r = type->kind == LEAT_TYPE_variant ? encode_variant(encoder, type, memory)
+                                            : encode_fields(encoder, type, memory);
+        encoder->depth--;
+        return r;
+}
+
+static int encode_plain(const struct plan *plan, const void *message, struct buffer *body) {
+        int r = buffer_reserve(body, plan->plain_size);
+
+        if (r < 0)
+                return r;
+        memset(body->data + body->size, 0, plan->plain_size);
+        r = plain_encode(plan->type, plan->required_fields, message, body->data + body->size);
+        if (r == 0)
+                body->size += plan->plain_size;
+        return r;
+}
+
+int encode_message(const struct plan *plan, const void *message, struct buffer *body,
+                   struct handles *handles) {
+        struct encoder encoder = { .handles = handles, .body = body };
+        int r;
+
+        if (plan->plain)
+                return encode_plain(plan, message, body);
+        msgpack_packer_init(&encoder.packer, &encoder, write_bytes);
+        r = encode_user(&encoder, plan->type, message);
+        return r != 0 ? r : encoder.error;
+}

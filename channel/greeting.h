@@ -1,0 +1,14 @@
+/* How a client introduces itself to a server: its first packet says of what type its messages are. */
+#ifndef LEAT_CHANNEL_GREETING_H
+#define LEAT_CHANNEL_GREETING_H
+
+#include "leat/deadline.h"
+#include "plan.h"
+
+/* 0; as packet_send(). */
+int greeting_send(int fd, const struct plan *plan, leat_deadline deadline);
+
+/* Does not wait. 0; LEAT_EMPTY, LEAT_DISCONNECTED, LEAT_MALFORMED, LEAT_TYPE_MISMATCH; a negative errno. */
+int greeting_receive(int fd, const struct plan *plan);
+
+#endif

@@ -1,0 +1,161 @@
+/* Giving is decided by the field, not by the call: a field made by …_give points back to the giver's variable. Nothing
+ * is closed before the system has taken the message, so a failed send leaves all as it was. */
+#include "handles.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "receiver.h"
+#include "sender.h"
+#include "shared_memory.h"
+
+/* The generated endpoint structs all look like this. */
+struct endpoint_field {
+        void *object;
+        void *given;
+};
+
+static int describe_descriptor(const void *field, struct handle *handle) {
+        leat_descriptor descriptor;
+
+        memcpy(&descriptor, field, sizeof(descriptor));
+        handle->fd = leat_descriptor_number(descriptor);
+        if (descriptor.given)
+                handle->giver.descriptor = descriptor.home;
+        return handle->fd < 0 ? LEAT_EMPTY : 0;
+}
+
+static int describe_memory(const void *field, struct handle *handle) {
+        leat_shared_memory memory;
+
+        memcpy(&memory, field, sizeof(memory));
+        handle->fd = leat_shared_memory_descriptor(memory);
+        handle->giver.memory = memory.given;
+        return handle->fd < 0 ? LEAT_EMPTY : 0;
+}
+
+static int describe_sender(const void *field, struct handle *handle) {
+        struct endpoint_field endpoint;
+        const struct leat_sender *sender;
+
+        memcpy(&endpoint, field, sizeof(endpoint));
+        sender = endpoint.object;
+        if (!sender)
+                return LEAT_EMPTY;
+        handle->fd = sender->connection->fd;
+        handle->fingerprint = &sender->connection->fingerprint;
+        handle->giver.sender = endpoint.given;
+        return 0;
+}
+
+static int describe_receiver(const void *field, struct handle *handle) {
+        struct endpoint_field endpoint;
+        const struct leat_receiver *receiver;
+
+        memcpy(&endpoint, field, sizeof(endpoint));
+        receiver = endpoint.object;
+        if (!receiver)
+                return LEAT_EMPTY;
+        if (!endpoint.given)
+                return -EINVAL; /* A receiver has one owner: it can only be given. */
+        if (receiver->set)
+                return -EBUSY;
+        handle->fd = receiver->connection->fd;
+        handle->fingerprint = &receiver->connection->fingerprint;
+        handle->giver.receiver = endpoint.given;
+        return 0;
+}
+
+static int describe(unsigned kind, const void *field, struct handle *handle) {
+        switch (kind) {
+        case LEAT_KIND_descriptor:
+                handle->kind = HANDLE_DESCRIPTOR;
+                return describe_descriptor(field, handle);
+        case LEAT_KIND_shared_memory:
+                handle->kind = HANDLE_MEMORY;
+                return describe_memory(field, handle);
+        case LEAT_KIND_sender:
+                handle->kind = HANDLE_SENDER;
+                return describe_sender(field, handle);
+        default:
+                handle->kind = HANDLE_RECEIVER;
+                return describe_receiver(field, handle);
+        }
+}
+
+static bool given_twice(const struct handles *handles, const struct handle *handle) {
+        for (size_t i = 0; i < handles->count; i++)
+                if (handles->list[i].giver.any == handle->giver.any)
+                        return true;
+        return false;
+}
+
+int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index) {
+        struct handle handle = { .fd = -1 };
+        int r = describe(kind, field, &handle);
+
+        if (r != 0)
+                return r;
+        if (handle.giver.any && given_twice(handles, &handle))
+                return -EINVAL;
+        if (handles->count == LEAT_MAX_HANDLES)
+                return LEAT_TOO_LARGE;
+        handles->list[handles->count] = handle;
+        *ret_index = handles->count++;
+        return 0;
+}
+
+int handles_write_table(const struct handles *handles, struct buffer *message) {
+        uint8_t row[1 + FINGERPRINT_MAX_WIRE];
+
+        for (size_t i = 0; i < handles->count; i++) {
+                const struct handle *handle = &handles->list[i];
+                size_t size = 1;
+                int r;
+
+                row[0] = (uint8_t) handle->kind;
+                if (handle->fingerprint)
+                        size += fingerprint_write(handle->fingerprint, row + 1);
+                r = buffer_append(message, row, size);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void release(struct handle *handle) {
+        switch (handle->kind) {
+        case HANDLE_DESCRIPTOR:
+                *handle->giver.descriptor = close_fd(*handle->giver.descriptor);
+                return;
+        case HANDLE_MEMORY:
+                *handle->giver.memory = memory_unref(*handle->giver.memory);
+                return;
+        case HANDLE_SENDER:
+                leat_sender_close(handle->giver.sender);
+                return;
+        case HANDLE_RECEIVER:
+                leat_receiver_close(handle->giver.receiver);
+                return;
+        }
+}
+
+void handles_release_given(struct handles *handles, const struct leat_sender *sender) {
+        struct leat_sender **last = NULL;
+        size_t count = handles->count;
+
+        handles->count = 0;
+        for (size_t i = 0; i < count; i++) {
+                struct handle *handle = &handles->list[i];
+
+                if (!handle->giver.any)
+                        continue;
+                if (handle->kind == HANDLE_SENDER && *handle->giver.sender == sender)
+                        last = handle->giver.sender;
+                else
+                        release(handle);
+        }
+        if (last)
+                leat_sender_close(last); /* The list itself goes with it. */
+}

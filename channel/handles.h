@@ -1,0 +1,46 @@
+/* The handles of one message on its way out: which descriptors go along, what the receiver is told of each, and which
+ * of them are to be closed here once they are gone. */
+#ifndef LEAT_CHANNEL_HANDLES_H
+#define LEAT_CHANNEL_HANDLES_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+#include "fingerprint.h"
+#include "leat/endpoint.h"
+
+/* On the wire, one byte; followed by a fingerprint for endpoints. */
+enum handle_kind { HANDLE_DESCRIPTOR = 1, HANDLE_MEMORY = 2, HANDLE_SENDER = 3, HANDLE_RECEIVER = 4 };
+
+/* Where the giver keeps what it gives; all NULL when the handle is only lent. */
+union giver {
+        void *any;
+        int *descriptor;
+        struct leat_memory **memory;
+        struct leat_sender **sender;
+        struct leat_receiver **receiver;
+};
+
+struct handle {
+        enum handle_kind kind;
+        int fd;
+        const struct fingerprint *fingerprint; /* Of an endpoint's channel. */
+        union giver giver;
+};
+
+struct handles {
+        size_t count;
+        struct handle list[LEAT_MAX_HANDLES];
+};
+
+/* The field's handle goes into the list, *ret_index tells where; an unset field gives LEAT_EMPTY and no entry.
+ * `field` points to the field in the user's message. LEAT_TOO_LARGE, -EINVAL, -EBUSY: see leat_sender_send. */
+int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index);
+
+/* Appends the table that describes them to a message in the making. 0; -ENOMEM. */
+int handles_write_table(const struct handles *handles, struct buffer *message);
+
+/* The message is sent: closes what was given. `sender`, through which it went, may be among them: it is closed last. */
+void handles_release_given(struct handles *handles, const struct leat_sender *sender);
+
+#endif

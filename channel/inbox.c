@@ -1,0 +1,220 @@
+/* Every descriptor that arrives is put into a slot before anything is asked about it, so that there is one place that
+ * closes, however far the message gets. */
+#include "inbox.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "descriptor.h"
+#include "receiver.h"
+#include "sender.h"
+#include "shared_memory.h"
+
+/* Replaces a descriptor by the memory that it claims to be. */
+static int become_memory(struct inbox_slot *slot, size_t *limit) {
+        struct leat_memory *memory;
+        int r = memory_adopt(slot->descriptor, *limit, &memory);
+
+        if (r != 0)
+                return r;
+        *limit -= leat_shared_memory_size((leat_shared_memory){ .object = memory });
+        slot->kind = HANDLE_MEMORY;
+        slot->memory = memory;
+        memory->slot = &slot->memory;
+        return 0;
+}
+
+static int become_endpoint(struct inbox_slot *slot, enum handle_kind kind,
+                           const struct fingerprint *fingerprint) {
+        struct connection *connection;
+        int r;
+
+        if (descriptor_identify(slot->descriptor) != DESCRIPTOR_CHANNEL_SOCKET)
+                return LEAT_MALFORMED;
+        r = connection_create(slot->descriptor, true, fingerprint, &connection);
+        if (r < 0)
+                return r;
+        if (kind == HANDLE_SENDER) {
+                struct leat_sender *sender;
+
+                r = sender_create(connection, NULL, &sender);
+                if (r == 0) {
+                        slot->sender = sender;
+                        sender->slot = &slot->sender;
+                }
+        } else {
+                struct leat_receiver *receiver;
+
+                r = receiver_create(connection, NULL, &receiver);
+                if (r == 0) {
+                        slot->receiver = receiver;
+                        receiver->slot = &slot->receiver;
+                }
+        }
+        if (r < 0) {
+                /* Its one reference owns the descriptor, which goes with it. */
+                slot->descriptor = -1;
+                connection_unref(connection);
+                return r;
+        }
+        slot->kind = kind;
+        return 0;
+}
+
+/* Reads one row of the table; returns its size, 0 when it is none. */
+static size_t read_row(const uint8_t *table, size_t size, enum handle_kind *ret_kind,
+                       struct fingerprint *ret_fingerprint) {
+        size_t fingerprint_size;
+
+        if (size < 1)
+                return 0;
+        switch (table[0]) {
+        case HANDLE_DESCRIPTOR:
+        case HANDLE_MEMORY:
+                *ret_kind = (enum handle_kind) table[0];
+                return 1;
+        case HANDLE_SENDER:
+        case HANDLE_RECEIVER:
+                *ret_kind = (enum handle_kind) table[0];
+                fingerprint_size = fingerprint_read(table + 1, size - 1, ret_fingerprint);
+                return fingerprint_size > 0 ? 1 + fingerprint_size : 0;
+        default:
+                return 0;
+        }
+}
+
+static int become(struct inbox_slot *slot, enum handle_kind kind, const struct fingerprint *fingerprint,
+                  size_t *limit) {
+        switch (kind) {
+        case HANDLE_MEMORY:
+                return become_memory(slot, limit);
+        case HANDLE_SENDER:
+        case HANDLE_RECEIVER:
+                return become_endpoint(slot, kind, fingerprint);
+        default:
+                return 0;
+        }
+}
+
+int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
+               size_t limit) {
+        struct fingerprint fingerprint;
+        enum handle_kind kind;
+        size_t size;
+        int r = 0;
+
+        for (size_t i = 0; i < count; i++)
+                inbox->slots[i] = (struct inbox_slot){ .kind = HANDLE_DESCRIPTOR, .descriptor = fds[i] };
+        inbox->count = count;
+        for (size_t i = 0; r == 0 && i < count; i++) {
+                size = read_row(table, table_size, &kind, &fingerprint);
+                if (size == 0)
+                        return LEAT_MALFORMED;
+                table += size;
+                table_size -= size;
+                r = become(&inbox->slots[i], kind, &fingerprint, &limit);
+        }
+        return r == 0 && table_size > 0 ? LEAT_MALFORMED : r;
+}
+
+/* The generated endpoint structs all look like this. */
+struct endpoint_field {
+        void *object;
+        void *given;
+};
+
+static int refer_endpoint(const struct leat_field *wanted, struct connection *connection,
+                          const struct plan **plan, void *object, void *field) {
+        struct endpoint_field endpoint = { .object = object };
+        int r = plan_get(wanted->type(), plan);
+
+        if (r < 0)
+                return r;
+        if (!fingerprint_compatible(&(*plan)->fingerprint, &connection->fingerprint))
+                return LEAT_TYPE_MISMATCH;
+        memcpy(field, &endpoint, sizeof(endpoint));
+        return 0;
+}
+
+static int refer_receiver(const struct leat_field *wanted, struct leat_receiver *receiver, void *field) {
+        int r = refer_endpoint(wanted, receiver->connection, &receiver->plan, receiver, field);
+
+        if (r == 0)
+                receiver_prepare_socket(receiver->connection->fd, receiver->plan);
+        return r;
+}
+
+static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
+        switch (slot->kind) {
+        case HANDLE_DESCRIPTOR:
+                return kind == LEAT_KIND_descriptor;
+        case HANDLE_MEMORY:
+                return kind == LEAT_KIND_shared_memory;
+        case HANDLE_SENDER:
+                return kind == LEAT_KIND_sender;
+        case HANDLE_RECEIVER:
+                return kind == LEAT_KIND_receiver;
+        }
+        return false;
+}
+
+int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field) {
+        struct inbox_slot *slot;
+
+        if (index >= inbox->count)
+                return LEAT_MALFORMED;
+        slot = &inbox->slots[index];
+        if (slot->used || !is_wanted(slot, wanted->kind))
+                return LEAT_MALFORMED;
+        slot->used = true;
+        switch (slot->kind) {
+        case HANDLE_DESCRIPTOR: {
+                leat_descriptor descriptor = { .number_plus_one = slot->descriptor + 1,
+                                               .home = &slot->descriptor };
+
+                memcpy(field, &descriptor, sizeof(descriptor));
+                return 0;
+        }
+        case HANDLE_MEMORY: {
+                leat_shared_memory memory = { .object = slot->memory };
+
+                memcpy(field, &memory, sizeof(memory));
+                return 0;
+        }
+        case HANDLE_SENDER:
+                return refer_endpoint(wanted, slot->sender->connection, &slot->sender->plan, slot->sender,
+                                      field);
+        case HANDLE_RECEIVER:
+                return refer_receiver(wanted, slot->receiver, field);
+        }
+        return LEAT_MALFORMED;
+}
+
+int inbox_empty(struct inbox *inbox) {
+        size_t count = inbox->count;
+        int r = 0;
+
+        inbox->count = 0;
+        for (size_t i = 0; i < count; i++) {
+                struct inbox_slot *slot = &inbox->slots[i];
+
+                switch (slot->kind) {
+                case HANDLE_DESCRIPTOR:
+                        if (slot->descriptor >= 0 && descriptor_dispose(slot->descriptor) < 0)
+                                r = -ENOBUFS;
+                        slot->descriptor = -1;
+                        break;
+                case HANDLE_MEMORY:
+                        slot->memory = memory_unref(slot->memory);
+                        break;
+                case HANDLE_SENDER:
+                        leat_sender_close(&slot->sender);
+                        break;
+                case HANDLE_RECEIVER:
+                        leat_receiver_close(&slot->receiver);
+                        break;
+                }
+        }
+        return r;
+}

@@ -1,0 +1,41 @@
+/* The handles of one received message: open descriptors first, then, once each has proved to be what the message says
+ * it is, endpoints and memory that the user may take. What nobody takes is closed with the inbox. */
+#ifndef LEAT_CHANNEL_INBOX_H
+#define LEAT_CHANNEL_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "handles.h"
+#include "leat/type.h"
+
+struct inbox_slot {
+        enum handle_kind kind;
+        bool used; /* A field of the message refers to it. */
+        union {
+                int descriptor;
+                struct leat_memory *memory;
+                struct leat_sender *sender;
+                struct leat_receiver *receiver;
+        };
+};
+
+struct inbox {
+        size_t count;
+        struct inbox_slot slots[LEAT_MAX_HANDLES];
+};
+
+/* Reads the table of `count` handles that describes `fds`, and takes the descriptors over, all of them, whatever it
+ * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over `limit`), -ENOMEM. The inbox must be empty before.
+ * -ENOBUFS: close the channel, it sends what cannot be closed. */
+int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
+               size_t limit);
+
+/* Lets a field of a message refer to handle `index`: writes the field at `field`. 0; LEAT_MALFORMED (no such handle, used
+ * before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */
+int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field);
+
+/* Closes what was not taken. 0; -ENOBUFS as above. */
+int inbox_empty(struct inbox *inbox);
+
+#endif

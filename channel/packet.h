@@ -1,0 +1,82 @@
+/* One message on a socket: a header, its bytes, and the descriptors that go along (SOCK_SEQPACKET with SCM_RIGHTS). Knows
+ * sockets and deadlines, and nothing of types.
+ *
+ * All numbers are little-endian:
+ *
+ *     0  u8   version, 1
+ *     1  u8   kind
+ *     2  u8   encoding of the body
+ *     3  u8   0
+ *     4  u32  tag of the message's type
+ *     8  u16  number of the user's handles
+ *    10  u16  0
+ *    12  u32  size of the table of handles
+ *    16  u64  size of the body
+ *    24  the table, then the body; or, when they are in sealed memory, any number of bytes of padding */
+#ifndef LEAT_CHANNEL_PACKET_H
+#define LEAT_CHANNEL_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "leat/deadline.h"
+
+#define PACKET_VERSION     1
+#define PACKET_HEADER_SIZE 24
+
+/* Table and body together, when they travel in the packet itself; above, they go into sealed memory. */
+#define PACKET_MAX_INLINE ((size_t) 64 << 10)
+#define PACKET_MAX_SIZE   (PACKET_HEADER_SIZE + PACKET_MAX_INLINE)
+
+/* What the system passes at once: SCM_MAX_FD, see unix(7). */
+#define PACKET_MAX_DESCRIPTORS 253
+
+enum packet_kind {
+        PACKET_MESSAGE = 1, /* Table and body follow. */
+        PACKET_SEALED = 2,  /* Table and body are in sealed memory, the first descriptor. */
+        PACKET_GREETING = 3 /* A client's first packet to a server: the body is its type's fingerprint. */
+};
+
+struct packet_header {
+        enum packet_kind kind;
+        uint8_t encoding;
+        uint16_t n_handles;
+        uint32_t tag;
+        uint32_t table_size;
+        uint64_t body_size;
+};
+
+void packet_write_header(const struct packet_header *header, uint8_t to[static PACKET_HEADER_SIZE]);
+
+/* 0; LEAT_MALFORMED: too short, another version, an unknown kind, something in a field that must be 0, or sizes that do
+ * not fit the packet's own. */
+int packet_read_header(const uint8_t *packet, size_t size, struct packet_header *ret_header);
+
+/* How many descriptors a packet must come with, by its first PACKET_HEADER_SIZE bytes; 0 when these say nothing. */
+size_t packet_promised_descriptors(const uint8_t *packet, size_t size);
+
+/* Sends one packet. 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED; -EMSGSIZE: larger than the socket's buffer allows;
+ * any other negative errno. */
+int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
+                leat_deadline deadline);
+
+struct packet {
+        uint8_t *data;   /* The caller's room, */
+        size_t capacity; /* PACKET_MAX_SIZE bytes of it unless less can come. */
+        size_t size;
+        size_t n_fds;
+        int fds[PACKET_MAX_DESCRIPTORS];
+        bool too_long;     /* It did not fit the room. */
+        bool fds_are_lost; /* Not all descriptors arrived. */
+};
+
+/* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's. 0; LEAT_EMPTY,
+ * LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
+int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline);
+
+/* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative errno. */
+int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline);
+
+#endif

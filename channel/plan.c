@@ -1,0 +1,126 @@
+/* Types are const tables that programs compile in; what can be derived from them is derived once, at the first use
+ * of a type in a process, and hung behind the table's one mutable word. Two threads may race to it: the loser throws its
+ * plan away. Plans are never freed, as types never go away. */
+#include "plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "buffer.h"
+#include "cleanup.h"
+#include "plain.h"
+#include "schema.h"
+
+static struct plan *plan_free(struct plan *plan) {
+        if (plan) {
+                free(plan->schema);
+                free(plan);
+        }
+        return NULL;
+}
+
+CLEANUP_FUNCTION(plan_cleanup_function, struct plan *, plan_free);
+
+static int make_schema(struct plan *plan) {
+        struct buffer text = { 0 };
+        int r = schema_write(&text, plan->type, plan->type->field_count);
+
+        if (r == 0)
+                r = buffer_append(&text, "", 1);
+        if (r < 0) {
+                buffer_free(&text);
+                return r;
+        }
+        plan->schema = (char *) text.data;
+        return 0;
+}
+
+static int make_fingerprint(struct plan *plan) {
+        struct buffer text = { 0 };
+        int r = schema_write(&text, plan->type, plan->required_fields);
+
+        if (r == 0)
+                r = fingerprint_begin(&plan->fingerprint, (const char *) text.data, text.size);
+        for (size_t i = plan->required_fields; r == 0 && i < plan->type->field_count; i++) {
+                text.size = 0;
+                r = schema_write_field(&text, plan->type, i);
+                if (r == 0)
+                        fingerprint_append(&plan->fingerprint, (const char *) text.data, text.size);
+        }
+        buffer_free(&text);
+        plan->tag = fingerprint_tag(&plan->fingerprint);
+        return r;
+}
+
+static int make_layout(struct plan *plan) {
+        struct plain_layout layout;
+        int r = schema_carries_handles(plan->type);
+
+        if (r < 0)
+                return r;
+        plan->carries_handles = r > 0;
+        plan->base_is_plain = plain_layout(plan->type, plan->required_fields, &layout);
+        if (!plan->base_is_plain)
+                return 0;
+        plan->plain_size = layout.size;
+        plan->plain = plan->required_fields == plan->type->field_count;
+        plan->image_is_memory = plan->plain && layout.is_memory && layout.size == plan->type->size;
+        return 0;
+}
+
+static int make_plan(const struct leat_type *type, struct plan **ret_plan) {
+        CLEANUP(plan_cleanup_function) struct plan *plan = calloc(1, sizeof(*plan));
+        int r;
+
+        if (!plan)
+                return -ENOMEM;
+        plan->type = type;
+        plan->required_fields = schema_required_fields(type);
+        r = make_schema(plan);
+        if (r == 0)
+                r = make_fingerprint(plan);
+        if (r == 0)
+                r = make_layout(plan);
+        if (r == 0)
+                *ret_plan = take_pointer(&plan);
+        return r;
+}
+
+int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
+        void *published;
+        struct plan *plan;
+        int r;
+
+        if (!type)
+                return -EINVAL;
+        if (type->table_version != LEAT_TABLE_VERSION)
+                return -EPROTO;
+        published = __atomic_load_n(type->plan, __ATOMIC_ACQUIRE);
+        if (!published) {
+                if (type->kind != LEAT_TYPE_message && type->kind != LEAT_TYPE_variant)
+                        return -EINVAL;
+                r = make_plan(type, &plan);
+                if (r < 0)
+                        return r;
+                if (__atomic_compare_exchange_n(type->plan, &published, plan, false, __ATOMIC_ACQ_REL,
+                                                __ATOMIC_ACQUIRE))
+                        published = plan;
+                else
+                        plan_free(plan);
+        }
+        *ret_plan = published;
+        return 0;
+}
+
+const char *leat_type_schema(const struct leat_type *type) {
+        const struct plan *plan;
+
+        return plan_get(type, &plan) == 0 ? plan->schema : NULL;
+}
+
+bool leat_type_compatible(const struct leat_type *a, const struct leat_type *b) {
+        const struct plan *plan_a, *plan_b;
+
+        return plan_get(a, &plan_a) == 0 && plan_get(b, &plan_b) == 0 &&
+               fingerprint_compatible(&plan_a->fingerprint, &plan_b->fingerprint);
+}

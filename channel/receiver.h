@@ -1,0 +1,49 @@
+/* The receiving end from the inside. */
+#ifndef LEAT_CHANNEL_RECEIVER_H
+#define LEAT_CHANNEL_RECEIVER_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "buffer.h"
+#include "connection.h"
+#include "inbox.h"
+#include "leat/set.h"
+#include "plan.h"
+
+/* The largest message unless said otherwise, and the ceiling. */
+#define RECEIVER_MESSAGE_LIMIT ((size_t) 1 << 30)
+
+struct leat_receiver {
+        struct leat_receiver **slot; /* As a sender's. */
+        struct connection *connection;
+        const struct plan *plan; /* NULL while nobody knows as what type it arrived. */
+        size_t message_limit;
+
+        /* The message that the user holds, until the next one. Where expiry is watched (see expiry.h) packets alternate
+         * between two rooms, otherwise the first serves always. */
+        struct buffer rooms[2];
+        unsigned room;
+        struct buffer sealed; /* The body of a large one. */
+        struct arena arena;
+        struct inbox *inbox; /* Made with the first message that has handles. */
+
+        uint64_t lost; /* Messages lost at the limit of descriptors. */
+        bool short_of_descriptors;
+        bool cut; /* What it sends cannot even be closed: it is not listened to any more. */
+
+        struct leat_set_members *set; /* The set that it is in, and as what. */
+        uint64_t set_key;
+
+        int arm_fd; /* An epoll made on demand, of the process named by the generation. */
+        uint64_t arm_generation;
+};
+
+/* Owns the connection after success only. 0; -ENOMEM. */
+int receiver_create(struct connection *connection, const struct plan *plan,
+                    struct leat_receiver **ret_receiver);
+
+/* Prepares a socket to be received from. */
+void receiver_prepare_socket(int fd, const struct plan *plan);
+
+#endif
