@@ -19,7 +19,7 @@ static void emit(struct output *output, output_line *line, void *context) {
         line(context, output->line, size);
 }
 
-static void take_in(struct output *output, const char *bytes, size_t size, output_line *line, void *context) {
+void output_take(struct output *output, const char *bytes, size_t size, output_line *line, void *context) {
         while (size > 0) {
                 const char *end = memchr(bytes, '\n', size);
                 size_t n = end ? (size_t) (end - bytes) : size;
@@ -48,12 +48,12 @@ int output_read(struct output *output, int descriptor, output_line *line, void *
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && errno == EAGAIN)
-                        return 0;
+                        return LEAT_EMPTY;
                 if (n <= 0) {
                         output_flush(output, line, context);
                         return LEAT_DISCONNECTED;
                 }
-                take_in(output, bytes, (size_t) n, line, context);
+                output_take(output, bytes, (size_t) n, line, context);
         }
         return 0;
 }

@@ -11,12 +11,28 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/close_range.h>
 
 #include "ownership.h"
+
+enum { DESCRIPTORS_MAX = 65536 };
+
+static struct rlimit children_limit;
+
+void process_raise_descriptors(void) {
+        struct rlimit raised;
+
+        if (getrlimit(RLIMIT_NOFILE, &children_limit) < 0)
+                return;
+        raised = children_limit;
+        raised.rlim_cur = raised.rlim_max < DESCRIPTORS_MAX ? raised.rlim_max : DESCRIPTORS_MAX;
+        if (raised.rlim_cur > children_limit.rlim_cur)
+                setrlimit(RLIMIT_NOFILE, &raised);
+}
 
 struct plan {
         char *const *words;
@@ -67,6 +83,8 @@ __attribute__((noreturn)) static void become(const struct plan *plan) {
         close_range(4, ~0U, 0);
         if (chdir(plan->working_directory) == 0) {
                 reset_signals();
+                if (children_limit.rlim_max > 0)
+                        setrlimit(RLIMIT_NOFILE, &children_limit);
                 execve(plan->words[0], plan->words, plan->environment);
         }
         error = errno;

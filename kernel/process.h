@@ -22,6 +22,9 @@ struct process {
 int process_start(char *const *words, const char *working_directory, const char *variable,
                   struct process *ret_process);
 
+/* Raises this process's limit of open descriptors as far as it may. Its children start with what it was before. */
+void process_raise_descriptors(void);
+
 /* Sends a signal to the process alone; none when it is gone. */
 void process_signal(const struct process *process, int signal);
 
