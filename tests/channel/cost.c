@@ -19,7 +19,8 @@
 #include "support.h"
 
 LEAT_MESSAGE(plain_message, (u64, sequence), (fixed_array, 56, u8, rest));
-LEAT_MESSAGE(packed_message, (u64, sequence), (string, text), (array, u32, numbers), (optional, string, more));
+LEAT_MESSAGE(packed_message, (u64, sequence), (string, text), (array, u32, numbers),
+             (optional, string, more));
 LEAT_MESSAGE(go, (u32, what));
 
 #define MARK SYS_getppid
@@ -70,7 +71,9 @@ static void end(const char *what, int most) {
 
 static const plain_message plain = { .sequence = 1 };
 static uint32_t numbers[] = { 1, 2, 3 };
-static const packed_message packed = { .text = "hello", .numbers = { numbers, 3 }, .more = LEAT_SOME("more") };
+static const packed_message packed = { .text = "hello",
+                                       .numbers = { numbers, 3 },
+                                       .more = LEAT_SOME("more") };
 
 /* The other process: sends a message, or drains a channel, a while after it is told to, so that the measured one waits. */
 static void help(go_receiver orders, packed_message_sender tx, packed_message_receiver full) {
@@ -136,7 +139,10 @@ static void measure_waiting(go_sender helper, packed_message_receiver rx, packed
                 check_equal(go_send(helper, &(go){ 'm' }, LEAT_FOREVER), 0);
                 begin();
                 check_equal(packed_message_recv(rx, &message, deadline), 0);
-                end(!warm ? NULL : bounded ? "waiting receive, deadline" : "waiting receive, forever", bounded ? 3 : 1);
+                end(!warm     ? NULL
+                    : bounded ? "waiting receive, deadline"
+                              : "waiting receive, forever",
+                    bounded ? 3 : 1);
 
                 while ((r = packed_message_send(full, &packed, LEAT_NOW)) == 0)
                         ;
@@ -144,7 +150,10 @@ static void measure_waiting(go_sender helper, packed_message_receiver rx, packed
                 check_equal(go_send(helper, &(go){ 'd' }, LEAT_FOREVER), 0);
                 begin();
                 check_equal(packed_message_send(full, &packed, deadline), 0);
-                end(!warm ? NULL : bounded ? "waiting send, deadline" : "waiting send, forever", bounded ? 3 : 1);
+                end(!warm     ? NULL
+                    : bounded ? "waiting send, deadline"
+                              : "waiting send, forever",
+                    bounded ? 3 : 1);
         }
 }
 
@@ -225,7 +234,9 @@ static int trace(pid_t child, struct count *count) {
         struct __ptrace_syscall_info info;
 
         check(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
-        check_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, (void *) (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)), 0);
+        check_equal(
+                ptrace(PTRACE_SETOPTIONS, child, NULL, (void *) (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)),
+                0);
         for (;;) {
                 check_equal(ptrace(PTRACE_SYSCALL, child, NULL, (void *) (uintptr_t) signal_number), 0);
                 signal_number = 0;

@@ -2,8 +2,8 @@
  * runs as a child of this Criterion test, so that one report covers all tests. */
 #include <criterion/criterion.h>
 
-#include <sys/prctl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "support.h"

@@ -87,8 +87,8 @@ static void remove_folders(void) {
 static void set_options(const char *variable, const char *extra) {
         const char *old = getenv(variable);
         char text[2 * PATH_SIZE];
-        int n = snprintf(text, sizeof(text), "%s%s%s:log_path=%s/%s", old ? old : "", old && old[0] ? ":" : "", extra,
-                         reports, variable);
+        int n = snprintf(text, sizeof(text), "%s%s%s:log_path=%s/%s", old ? old : "",
+                         old && old[0] ? ":" : "", extra, reports, variable);
         if (n < 0 || (size_t) n >= sizeof(text) || setenv(variable, text, 1) < 0)
                 broken(variable);
 }
@@ -240,7 +240,8 @@ static int run(char **arguments, int seconds) {
         if (program == 0)
                 start(arguments);
         if (!wait_for(program, now_ms() + 1000LL * seconds, &status)) {
-                fprintf(stderr, "run_test: %s still runs after %d s; its processes:\n", arguments[0], seconds);
+                fprintf(stderr, "run_test: %s still runs after %d s; its processes:\n", arguments[0],
+                        seconds);
                 each_child(show_child);
                 kill_all();
                 print_reports();

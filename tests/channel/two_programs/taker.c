@@ -37,8 +37,10 @@ static void answer(bundle_sender again) {
         leat_shared_memory mine = { 0 };
 
         check_equal(leat_shared_memory_fill('z', FRAME_SIZE, &mine), 0);
-        check_equal(bundle_send(again, &(bundle){ .label = "answer", .frame = leat_shared_memory_give(&mine) },
-                                leat_after_ms(20000)), 0);
+        check_equal(bundle_send(again,
+                                &(bundle){ .label = "answer", .frame = leat_shared_memory_give(&mine) },
+                                leat_after_ms(20000)),
+                    0);
 }
 
 static void use(bundle *message) {
