@@ -163,6 +163,19 @@ Test(runtime_folder, goes_elsewhere_when_the_path_would_be_too_long) {
         cr_assert_eq(rmdir(longer), 0);
 }
 
+Test(runtime_folder, for_others_lies_where_others_can_get) {
+        struct folder shared;
+
+        shared = create(0711); /* The runtime folder is of mode 0700. */
+        cr_assert(is_below(shared.path, "/tmp"));
+        runtime_folder_remove(shared.path, shared.lock);
+
+        cr_assert_eq(chmod(base, 0711), 0);
+        shared = create(0711);
+        cr_assert(is_below(shared.path, base));
+        runtime_folder_remove(shared.path, shared.lock);
+}
+
 Test(runtime_folder, too_small_a_buffer_is_an_error_that_leaves_nothing) {
         char path[8] = "before";
         int lock = -7;
