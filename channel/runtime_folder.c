@@ -185,7 +185,7 @@ static int create_below(const char *base_path, bool only_ours, mode_t mode, char
         if (only_ours && status.st_uid != geteuid())
                 return -EPERM;
         if ((mode & S_IXOTH) && !(status.st_mode & S_IXOTH))
-                return -EACCES; /* Others could not get to what they may enter; so it is with XDG_RUNTIME_DIR. */
+                return -EACCES; /* XDG_RUNTIME_DIR: others could not reach what they may enter. */
 
         remove_abandoned(base);
         r = create_in(base, hex, mode, ret_lock_fd);
