@@ -88,7 +88,7 @@ static int make_plan(const struct leat_type *type, struct plan **ret_plan) {
 
 int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
         void *published;
-        struct plan *plan;
+        struct plan *plan = NULL;
         int r;
 
         if (!type)
