@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
         const leat_plugin_option options[] = {
                 { .name = "maxClients",
                   .value = "n",
-                  .help = "how many TCP clients at once (default 256)",
+                  .help = "how many TCP clients at once",
                   .integer = &bridge.max_clients,
                   .minimum = 1,
                   .maximum = 100000 },

@@ -6,7 +6,7 @@
 
 #include <leat/guid.h>
 
-#include "envelope.h"
+#include "plugins/bridge/envelope.h"
 
 /* Reads a text, which stays as it is. What the envelope points to lives until release(). */
 struct read {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_limits.h"
-#include "json_to_msgpack.h"
-#include "msgpack_to_json.h"
-#include "refusal.h"
+#include "plugins/bridge/json_limits.h"
+#include "plugins/bridge/json_to_msgpack.h"
+#include "plugins/bridge/msgpack_to_json.h"
+#include "plugins/bridge/refusal.h"
 
 /* To MessagePack. *out is the caller's to free. */
 static int to_msgpack(const char *text, size_t size, struct blob *out) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "line.h"
+#include "plugins/bridge/line.h"
 
 static void feed(struct line_reader *reader, const char *text, size_t size) {
         while (size > 0) {

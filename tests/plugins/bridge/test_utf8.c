@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "plugins/bridge/utf8.h"
 
 static bool valid(const char *text) {
         return utf8_valid(text, strlen(text));

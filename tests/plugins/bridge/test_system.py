@@ -1,0 +1,478 @@
+"""The bridge through a real kernel: what a TCP client sees. Usage: test_system.py FOLDER [unittest's arguments]"""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+import unittest
+import uuid
+
+from kernel_under_test import PATIENCE, Client, Kernel, message, user_logged_in, wait_until
+
+PROGRAMS = None
+LOGGER = {"pluginId": "MetricLogger", "workingDirectory": "MetricLogger", "autoStart": True}
+
+
+class OneKernel(unittest.TestCase):
+    """Tests that share a kernel with a metric logger; each uses ids of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = Kernel(PROGRAMS, [LOGGER])
+        cls.kernel.__enter__()
+        cls.addClassCleanup(cls.kernel.__exit__)
+        cls.kernel.pid_of("Bridge")
+        wait_until(lambda: cls.kernel.pid_of("MetricLogger"))
+
+    def client(self, plugin=None, **more):
+        client = Client(self.kernel, plugin, **more)
+        self.addCleanup(client.socket.close)
+        return client
+
+    def new_id(self):
+        return "%s-%s" % (self._testMethodName[5:25], uuid.uuid4().hex[:8])
+
+
+class Messages(OneKernel):
+    def test_handshake_is_answered_as_csharp_writes_it(self):
+        plugin = self.new_id()
+        client = self.client()
+        message_id = client.send(plugin, "Handshake", {"Name": "N", "Version": "1"})
+        answer = client.read()
+        self.assertEqual(answer["Header"]["MessageType"], "CommandResponse")
+        self.assertEqual(answer["Header"]["CorrelationId"], message_id)
+        self.assertRegex(answer["Header"]["MessageId"], r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+        self.assertRegex(answer["Header"]["Timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?Z$")
+        self.assertEqual(answer["Metadata"], {"PluginId": "kernel", "Sender": None, "Sequence": 0})
+        self.assertEqual(answer["Payload"], {"OK": True, "Received": message_id})
+
+    def test_event_of_a_client_is_in_the_metric_log(self):
+        plugin = self.new_id()
+        self.client(plugin).send(plugin, payload=user_logged_in("eva"))
+        line = wait_until(lambda: [l for l in self.kernel.metrics().splitlines() if "Sender=" + plugin in l])[0]
+        self.assertIn("\tUserLoggedIn\t", line)
+        self.assertIn("\tUsername=eva\t", line)
+
+    def test_nc_is_a_client(self):
+        plugin = self.new_id()
+        lines = [message(plugin, "Handshake", {"Name": "nc", "Version": "1"}, message_id="m1"),
+                 message(plugin, payload=user_logged_in("netcat"))]
+        text = "".join(json.dumps(line) + "\r\n" for line in lines)
+        done = subprocess.run(["nc", "-N", "127.0.0.1", str(self.kernel.port)], input=text.encode(),
+                              stdout=subprocess.PIPE, timeout=PATIENCE, check=True)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertIn({"OK": True, "Received": "m1"}, [a["Payload"] for a in answers])
+        wait_until(lambda: "Sender=%s\tUserId=4711\tUsername=netcat" % plugin in self.kernel.metrics())
+
+    def test_any_message_registers_without_a_handshake(self):
+        plugin = self.new_id()
+        client = self.client()
+        client.send(plugin, "Heartbeat", {"Timestamp": "2025-12-02T10:35:00Z"})
+        self.kernel.answer("list", plugin + " connected=True")
+        client.socket.close()
+
+        def gone():
+            start = len(self.kernel.output)
+            self.kernel.answer("list", "MetricLogger connected=")
+            time.sleep(0.1)
+            return not any(plugin in line for line in self.kernel.output[start:])
+        wait_until(gone)
+
+    def test_message_without_an_id_is_ignored(self):
+        client = self.client()
+        client.send("", "Handshake", {})
+        client.send_bytes(b"{}\n{\"Header\":null,\"Metadata\":{\"PluginId\":null}}\n\n \r\n")
+        client.shake_hands(self.new_id())
+
+    def test_split_and_merged_reads(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        ids = [str(uuid.uuid4()) for _ in range(20)]
+        stream = b"".join(json.dumps(message(plugin, "Handshake", {"Name": "æ€😀"}, i), ensure_ascii=False).encode() +
+                          b"\n" for i in ids)
+        for at in range(0, len(stream), 37):
+            client.send_bytes(stream[at:at + 37])
+            if at % 5 == 0:
+                time.sleep(0.001)
+        self.assertEqual([client.read()["Payload"]["Received"] for _ in ids], ids)
+        client.send_bytes(stream)
+        self.assertEqual([client.read()["Payload"]["Received"] for _ in ids], ids)
+
+    def test_events_reach_every_other_client_with_their_sender(self):
+        a, b, c = (self.new_id() for _ in range(3))
+        first, second, third = self.client(a), self.client(b), self.client(c)
+        message_id = first.send(a, payload={"Any": [1, None, "x"]}, Sender="somebody else")
+        for client in second, third:
+            got = client.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+            self.assertEqual(got["Metadata"]["Sender"], a)
+            self.assertEqual(got["Metadata"]["PluginId"], a)
+            self.assertEqual(got["Header"]["MessageType"], "CommandRequest")
+            self.assertEqual(got["Payload"], {"Any": [1, None, "x"]})
+            self.assertNotIn("Target", got["Metadata"])
+        first.shake_hands(a)  # Nothing of its own came before this.
+
+    def test_every_value_is_kept_from_client_to_client(self):
+        a, b = self.new_id(), self.new_id()
+        sender, receiver = self.client(a), self.client(b)
+        deep = 1
+        for _ in range(64):
+            deep = [deep]
+        for payload in (None, True, 0, -1, 2**63 - 1, -2**63, 0.1, 1e300, -0.0, 5.0, 5e-324, "", "\0\x01\x7fæ€😀\"\\\n",
+                        [], {}, {"": {"a": [[], {}]}}, deep, "x" * 200000, {str(i): i for i in range(5000)}):
+            message_id = sender.send(a, payload=payload, Target=b)
+            got = receiver.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+            self.assertEqual(repr(got["Payload"]), repr(payload))
+
+    def test_request_goes_to_its_target_alone_and_the_answer_back(self):
+        a, b, c = (self.new_id() for _ in range(3))
+        asker, target, other = self.client(a), self.client(b), self.client(c)
+        message_id = asker.send(a, payload={"Question": 1}, Target=b.upper())
+        got = target.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+        self.assertEqual(got["Metadata"]["Sender"], a)
+        target.send(b, "CommandResponse", {"Answer": 2}, correlation=message_id)
+        answer = asker.answer_to(message_id)
+        self.assertEqual(answer["Payload"], {"Answer": 2})
+        self.assertEqual(answer["Metadata"]["PluginId"], b)
+        target.send(b, "CommandResponse", {"Answer": 3}, correlation=message_id)  # Once is enough.
+        asker.shake_hands(a)
+        other.send_bytes(b"x\n")
+        other.error("InvalidJson")
+
+    def test_unknown_target_is_told(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        message_id = client.send(plugin, payload={}, Target="nobody")
+        client.error("UnknownTarget", message_id)
+
+    def test_acknowledged_event_is_answered_when_it_is_in_the_log(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        message_id = client.send(plugin, payload=user_logged_in("acknowledged-" + plugin), Ack=True)
+        answer = client.answer_to(message_id)
+        self.assertEqual(answer["Payload"], {"OK": True, "Received": message_id})
+        self.assertIn("Username=acknowledged-" + plugin, self.kernel.metrics())
+
+    def test_heartbeats_are_logged_by_the_kernel(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        client.send(plugin, "Heartbeat", {"Time": "2025-12-02T10:35:00Z"})
+        path = os.path.join(self.kernel.folder, "kernel-heartbeats.log")
+        wait_until(lambda: plugin + "\tseq=1" in read_text(path))
+
+
+class Faults(OneKernel):
+    def test_every_fault_is_told_and_the_connection_stays_usable(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        header = b'{"Header":{"MessageId":"m"},"Metadata":{"PluginId":"%s"},"Payload":' % plugin.encode()
+        cases = [
+            (b"nonsense", "InvalidJson", None),
+            (b'{"Header":', "InvalidJson", None),
+            (b'{"a":1}}', "InvalidJson", None),
+            (b"\xff\xfe{}", "InvalidUtf8", None),
+            (header + b'"\xed\xa0\x80"}', "InvalidUtf8", None),
+            (header + b'"\\ud800"}', "InvalidJson", None),
+            (b"[]", "InvalidMessage", None),
+            (b"5", "InvalidMessage", None),
+            (b'{"Header":5}', "InvalidMessage", None),
+            (b'{"Header":{"MessageId":"m"},"Metadata":[]}', "InvalidMessage", "m"),
+            (b'{"Header":{"MessageId":"m","MessageType":5}}', "InvalidMessage", "m"),
+            (b'{"Header":{"MessageId":"m"},"Metadata":{"PluginId":"a\\u0000b"}}', "InvalidId", "m"),
+            (b'{"Header":{"MessageId":"m"},"Metadata":{"PluginId":"%s"}}' % (b"x" * 65), "InvalidId", "m"),
+            (header + b"9223372036854775808}", "NumberOutOfRange", "m"),
+            (header + b"[1e999]}", "NumberOutOfRange", "m"),
+            (header + b"[" * 65 + b"]" * 65 + b"}", "TooDeep", "m"),
+            (b'{"Header":{"MessageType":"Nonsense","MessageId":"m"},"Metadata":{"PluginId":"%s"}}' % plugin.encode(),
+             "InvalidMessage", "m"),
+        ]
+        for line, code, message_id in cases:
+            with self.subTest(line=line[:80]):
+                client.send_bytes(line + b"\n")
+                client.error(code, message_id)
+                client.shake_hands(plugin)
+
+    def test_over_long_line_is_told_at_once_and_its_rest_is_skipped(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        client.send_bytes(b"x" * ((1 << 20) + 1))
+        client.error("LineTooLong")
+        client.send_bytes(b"y" * 3000000 + b"\n")
+        client.shake_hands(plugin)
+
+    def test_line_of_just_one_mebibyte_is_taken(self):
+        plugin = self.new_id()
+        client = self.client(plugin)
+        start = json.dumps(message(plugin, "Handshake", "", message_id="big"))
+        line = start[:-2] + "p" * ((1 << 20) - len(start)) + start[-2:]
+        self.assertEqual(len(line), 1 << 20)
+        client.send_bytes(line.encode() + b"\n")
+        self.assertEqual(client.answer_to("big")["Payload"]["OK"], True)
+
+    def test_unfinished_last_line_of_a_client_that_goes_hurts_nobody(self):
+        client = self.client(self.new_id())
+        client.send_bytes(b'{"Header":{"Mess')
+        client.socket.shutdown(socket.SHUT_WR)
+        client.error("InvalidJson")
+        self.assertIsNone(client.read())
+
+
+class Ids(OneKernel):
+    def test_one_connection_speaks_for_several_ids(self):
+        a, b, other = (self.new_id() for _ in range(3))
+        client, listener = self.client(a), self.client(other)
+        client.send_bytes(b"".join(json.dumps(message(i, "Handshake", {}, "h-" + i)).encode() + b"\n" for i in (b, a)))
+        self.assertEqual(client.answer_to("h-" + b)["Payload"]["OK"], True)
+        self.assertEqual(client.answer_to("h-" + a)["Payload"]["OK"], True)
+        for plugin in a, b:
+            message_id = client.send(plugin, payload={"From": plugin})
+            got = listener.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+            self.assertEqual(got["Metadata"]["Sender"], plugin)
+        self.kernel.answer("list", a + " connected=True")
+        self.kernel.answer("list", b + " connected=True")
+
+    def test_id_in_use_is_told_and_the_connection_stays_usable(self):
+        plugin = self.new_id()
+        first, second = self.client(plugin), self.client()
+        for claim in plugin, plugin.upper(), "Bridge", "MetricLogger":
+            message_id = second.send(claim, "Handshake", {})
+            second.error("IdInUse", message_id)
+        second.shake_hands(self.new_id())
+        first.shake_hands(plugin)
+
+    def test_ids_compare_without_case_in_every_alphabet(self):
+        plugin = "Ærø-" + self.new_id()
+        client = self.client(plugin)
+        client.shake_hands(plugin.upper())
+        client.shake_hands(plugin.lower())
+
+    def test_reserved_id_is_refused(self):
+        client = self.client()
+        message_id = client.send("Kernel", "Handshake", {})
+        client.error("InvalidId", message_id)
+
+    def test_messages_behind_the_first_wait_in_order_for_the_welcome(self):
+        plugin, other = self.new_id(), self.new_id()
+        listener = self.client(other)
+        client = self.client()
+        stream = [json.dumps(message(plugin, payload={"N": n})) for n in range(200)]
+        client.send_bytes("\n".join(stream).encode() + b"\n")
+        got = [listener.read_until(lambda m: m["Metadata"]["Sender"] == plugin)["Payload"]["N"] for _ in stream]
+        self.assertEqual(got, list(range(200)))
+
+    def test_id_is_free_as_soon_as_its_connection_has_ended(self):
+        plugin = self.new_id()
+        for _ in range(100):
+            client = Client(self.kernel, plugin)
+            client.send(plugin, "Heartbeat", {})
+            client.socket.close()
+
+    def test_client_that_half_closes_gets_its_answers_first(self):
+        a, b = self.new_id(), self.new_id()
+        target = self.client(b)
+        client = self.client()
+        client.send(a, "Handshake", {}, message_id="h")
+        client.send(a, payload={"Question": 1}, message_id="q", Target=b)
+        client.send(a, payload=user_logged_in("half"), message_id="e", Ack=True)
+        client.send_bytes(json.dumps(message(a, payload={}, message_id="u", Target="nobody")).encode())
+        client.socket.shutdown(socket.SHUT_WR)
+        target.read_until(lambda m: m["Header"]["MessageId"] == "q")
+        time.sleep(0.3)
+        target.send(b, "CommandResponse", {"Answer": 1}, correlation="q")
+        answered = set()
+        while True:
+            got = client.read()
+            if got is None:
+                break
+            answered.add(got["Header"]["CorrelationId"])
+        self.assertLessEqual({"h", "q", "e", "u"}, answered)
+
+
+class SlowClients(OneKernel):
+    def test_slow_reader_loses_the_oldest_events_and_is_told_once(self):
+        plugin, sender_id, fast_id = (self.new_id() for _ in range(3))
+        slow, fast, sender = self.client(plugin, buffer=4096), self.client(fast_id), self.client(sender_id)
+        count, filler = 1000, "x" * 20000
+        for n in range(count):
+            sender.send(sender_id, payload={"N": n, "Filler": filler})
+            got = fast.read_until(lambda m: m["Metadata"]["Sender"] == sender_id)
+            self.assertEqual(got["Payload"]["N"], n)  # Nobody else waits for it, or loses anything.
+        sender.shake_hands(sender_id)
+        slow.send(plugin, "Handshake", {}, message_id="still there")
+        numbers, lost = [], []
+        while True:
+            got = slow.read()
+            if got["Header"]["MessageType"] == "Error":
+                self.assertEqual(got["Payload"]["Code"], "EventsLost")
+                lost.append(int(got["Payload"]["Message"].split()[-1]))
+            elif got["Header"]["CorrelationId"] == "still there":
+                break
+            elif got["Metadata"]["Sender"] == sender_id:
+                numbers.append(got["Payload"]["N"])
+        self.assertEqual(len(lost), 1)
+        self.assertGreater(lost[0], 0)
+        self.assertEqual(len(numbers) + lost[0], count)
+        self.assertEqual(numbers, sorted(numbers))
+        self.assertEqual(numbers[-1], count - 1)
+
+    def test_client_that_leaves_a_mebibyte_of_answers_unread_is_closed(self):
+        plugin, other = self.new_id(), self.new_id()
+        greedy, polite = self.client(plugin, buffer=4096), self.client(other)
+        line = json.dumps(message(plugin, "Handshake", {}, "m" * 2000)).encode() + b"\n"
+        with self.assertRaises((ConnectionError, BrokenPipeError)):
+            for _ in range(100000):
+                greedy.send_bytes(line)
+        polite.shake_hands(other)
+        greedy.socket.close()
+        self.client(plugin)  # Its id is free again.
+
+    def test_silent_clients_hurt_nobody_and_too_many_are_refused(self):
+        silent = []
+        self.addCleanup(lambda: [c.socket.close() for c in silent])
+        refused = None
+        while refused is None:
+            client = Client(self.kernel)
+            silent.append(client)
+            self.assertLess(len(silent), 1000)
+            client.socket.settimeout(0.02 if len(silent) > 200 else 0.0001)
+            try:
+                refused = client.read()
+            except (TimeoutError, BlockingIOError, socket.timeout):
+                pass
+        self.assertEqual(refused["Payload"]["Code"], "RateLimited")
+        self.assertIsNone(client.read())
+        silent.pop().socket.close()
+        silent[0].socket.settimeout(PATIENCE)
+        silent[0].shake_hands(self.new_id())
+        while silent:
+            silent.pop().socket.close()
+        wait_until(self.is_admitted)
+
+    def is_admitted(self):
+        with Client(self.kernel) as client:
+            try:
+                client.shake_hands(self.new_id())
+                return True
+            except (AssertionError, ConnectionError):
+                return False
+
+    def test_flood_of_lines_leaves_others_their_turn(self):
+        plugin, other = self.new_id(), self.new_id()
+        flood, polite = self.client(plugin), self.client(other)
+        flood.socket.settimeout(0.01)
+        line = json.dumps(message(plugin, "Heartbeat", {})).encode() + b"\n"
+        slowest = 0
+        for _ in range(50):
+            try:
+                while True:
+                    flood.socket.send(line * 500)
+            except (TimeoutError, socket.timeout):
+                pass
+            start = time.monotonic()
+            polite.shake_hands(other)
+            slowest = max(slowest, time.monotonic() - start)
+        self.assertLess(slowest, PATIENCE)
+
+
+class OwnKernel(unittest.TestCase):
+    """Tests that need a kernel of their own."""
+
+    def test_simulators_events_arrive_with_their_sender(self):
+        simulator = {"pluginId": "EventSimulator", "workingDirectory": "EventSimulator",
+                     "command": [os.path.join(PROGRAMS, "EventSimulator"), "--interval", "1"]}
+        with Kernel(PROGRAMS, [simulator]) as kernel, Client(kernel, "Listener") as client:
+            seen = set()
+            while len(seen) < 2:
+                got = client.read_until(lambda m: m["Header"]["MessageType"] == "CommandRequest")
+                self.assertEqual(got["Metadata"]["Sender"], "EventSimulator")
+                seen.add("UserLoggedIn" if "Username" in got["Payload"] else "DataProcessed")
+
+    def test_bridge_that_dies_comes_back_on_its_port(self):
+        with Kernel(PROGRAMS) as kernel:
+            client = Client(kernel, "Before")
+            os.kill(kernel.pid_of("Bridge"), 9)
+            self.assertIsNone(read_to_end(client))
+            wait_until(lambda: can_connect(kernel))
+            with Client(kernel, "Before") as again:
+                again.shake_hands("Before")
+            client.socket.close()
+
+    def test_killed_client_is_disconnected(self):
+        with Kernel(PROGRAMS) as kernel, Client(kernel, "Victim") as client, Client(kernel, "Other") as other:
+            kernel.command("kill Victim")
+            self.assertIsNone(read_to_end(client))
+            other.shake_hands("Other")
+
+    def test_no_descriptors_left_does_not_spin(self):
+        with Kernel(PROGRAMS) as kernel, Client(kernel, "First") as first:
+            pid = kernel.pid_of("Bridge")
+            used = len(os.listdir("/proc/%d/fd" % pid))
+            hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, hard))
+            clients = [Client(kernel) for _ in range(20)]
+            before = processor_time(pid)
+            time.sleep(1)
+            self.assertLess(processor_time(pid) - before, 0.5)
+            first.shake_hands("First")
+            for client in clients:
+                client.socket.close()
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+            wait_until(lambda: can_connect(kernel))
+
+    def run_alone(self, *arguments):
+        """The bridge without a kernel gets as far as its port."""
+        return subprocess.run([os.path.join(PROGRAMS, "Bridge"), *arguments], timeout=PATIENCE,
+                              env={**os.environ, "LEAT_KERNEL": "/nonexistent"}, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+
+    def test_host_that_is_no_address_falls_back_to_loopback(self):
+        with Kernel(PROGRAMS, host="no.such.host") as kernel, Client(kernel, "First") as client:
+            client.shake_hands("First")
+        done = self.run_alone("--host", "no.such.host", "--port", "0")
+        self.assertIn("warning: host 'no.such.host' is no IP address; listening on 127.0.0.1", done.stderr)
+
+    def test_port_in_use_is_one_clear_line_and_its_own_exit_code(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            done = self.run_alone("--port", str(port))
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stdout, "")
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 1)
+        self.assertIn("port %d on 127.0.0.1 is in use" % port, lines[0])
+
+
+def read_text(path):
+    with open(path) as file:
+        return file.read()
+
+
+def read_to_end(client):
+    try:
+        while client.read():
+            pass
+    except ConnectionError:
+        pass
+
+
+def can_connect(kernel):
+    try:
+        with Client(kernel, "Probe-" + uuid.uuid4().hex):
+            return True
+    except (ConnectionError, AssertionError):
+        return False
+
+
+def processor_time(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    PROGRAMS = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
