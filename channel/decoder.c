@@ -1,0 +1,184 @@
+/* The parser meets values one after the other and knows nothing of types. This keeps a stack of frames, one for each array
+ * that is open, and each frame knows what it expects next. So there is one question, "where does the next value
+ * belong?", and one answer, struct place.
+ *
+ * A claimed count must fit the bytes that are left before memory is taken for it. */
+#include "decoder.h"
+
+#include <string.h>
+
+void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size) {
+        decoder->plan = plan;
+        decoder->arena = NULL;
+        decoder->inbox = NULL;
+        decoder->message = NULL;
+        decoder->body = NULL;
+        decoder->items_left = size;
+        decoder->depth = 0;
+        decoder->top = 0;
+        decoder->error = LEAT_MALFORMED; /* Unless something else is found to be wrong. */
+}
+
+static struct place next_in_frame(const struct frame *frame) {
+        struct place place = { .kind = PLACE_SKIPPED };
+
+        switch (frame->kind) {
+        case FRAME_MESSAGE:
+                if (frame->index >= frame->type->field_count)
+                        return place; /* Appended by a newer writer. */
+                place.kind = PLACE_FIELD;
+                place.field = &frame->type->fields[frame->index];
+                place.memory = frame->memory + place.field->offset;
+                return place;
+        case FRAME_VARIANT:
+                place.kind = frame->index == 0 ? PLACE_TAG : PLACE_FIELD;
+                place.type = frame->type;
+                place.field = frame->field;
+                place.memory = frame->memory + (frame->index == 0 ? 0 : frame->field->offset);
+                return place;
+        case FRAME_ITEMS:
+                place.kind = PLACE_ELEMENT;
+                place.field = frame->field;
+                place.memory = frame->memory + frame->index * frame->field->size;
+                return place;
+        default:
+                return place;
+        }
+}
+
+struct place decoder_next_place(const struct decoder *decoder) {
+        if (decoder->top > 0)
+                return next_in_frame(&decoder->frames[decoder->top - 1]);
+        if (!decoder->plan)
+                return (struct place){ .kind = PLACE_SKIPPED };
+        return (struct place){ .kind = PLACE_TYPE, .type = decoder->plan->type, .memory = decoder->message };
+}
+
+static int open_frame(struct decoder *decoder, struct frame frame) {
+        bool counts = frame.kind == FRAME_MESSAGE || frame.kind == FRAME_VARIANT;
+
+        if (frame.count == 0)
+                return 0; /* The parser says nothing more about it. */
+        if (decoder->top == DECODE_MAX_NESTING || (counts && decoder->depth == LEAT_MAX_NESTING))
+                return decoder_malformed(decoder);
+        decoder->depth += counts;
+        decoder->frames[decoder->top++] = frame;
+        return 0;
+}
+
+void decoder_complete_item(struct decoder *decoder) {
+        struct frame *frame = &decoder->frames[decoder->top - 1];
+
+        if (++frame->index < frame->count)
+                return;
+        if (frame->kind == FRAME_MESSAGE || frame->kind == FRAME_VARIANT)
+                decoder->depth--;
+        decoder->top--;
+}
+
+/* Counts the items of a new array against the bytes that the body has. */
+static int claim_items(struct decoder *decoder, size_t count) {
+        if (count > decoder->items_left)
+                return decoder_malformed(decoder);
+        decoder->items_left -= count;
+        return 0;
+}
+
+static int open_message(struct decoder *decoder, const struct leat_type *type, unsigned char *memory,
+                        size_t count) {
+        bool is_root = decoder->top == 0;
+        size_t least = is_root ? decoder->plan->required_fields : type->field_count;
+
+        /* Only the message itself may have grown or shrunk by optional fields at its end, not what stands in it. */
+        if (count < least || (!is_root && count > type->field_count))
+                return decoder_malformed(decoder);
+        return open_frame(
+                decoder,
+                (struct frame){ .kind = FRAME_MESSAGE, .type = type, .memory = memory, .count = count });
+}
+
+static int open_type(struct decoder *decoder, const struct leat_type *type, unsigned char *memory,
+                     size_t count) {
+        if (type->kind == LEAT_TYPE_message)
+                return open_message(decoder, type, memory, count);
+        if (type->kind == LEAT_TYPE_variant && count == 2)
+                return open_frame(
+                        decoder,
+                        (struct frame){ .kind = FRAME_VARIANT, .type = type, .memory = memory, .count = 2 });
+        return decoder_malformed(decoder);
+}
+
+/* The struct that every array field is; see LEAT_MEMBER_array. */
+struct array_field {
+        void *items;
+        size_t count;
+};
+
+static int open_array(struct decoder *decoder, const struct place *place, size_t count) {
+        struct array_field array = { .count = count };
+        struct frame frame = { .kind = FRAME_ITEMS, .field = place->field, .count = count };
+        int r;
+
+        if (count > 0) {
+                r = arena_allocate(decoder->arena, count, place->field->size, &array.items);
+                if (r != 0)
+                        return decoder_fail(decoder, r);
+        }
+        memcpy(place->memory, &array, sizeof(array));
+        frame.memory = array.items;
+        return open_frame(decoder, frame);
+}
+
+static int open_field(struct decoder *decoder, const struct place *place, size_t count) {
+        const struct leat_field *field = place->field;
+        struct frame frame = { .kind = FRAME_ITEMS, .field = field, .memory = place->memory, .count = count };
+
+        switch (field->shape) {
+        case LEAT_SHAPE_array:
+                return open_array(decoder, place, count);
+        case LEAT_SHAPE_fixed_array:
+                return count == field->count ? open_frame(decoder, frame) : decoder_malformed(decoder);
+        case LEAT_SHAPE_optional:
+                if (count != 1)
+                        return decoder_malformed(decoder);
+                *place->memory = 1; /* present */
+                frame.memory += field->value_offset - field->offset;
+                return open_frame(decoder, frame);
+        default:
+                if (field->kind != LEAT_KIND_user)
+                        return decoder_malformed(decoder);
+                return open_type(decoder, field->type(), place->memory, count);
+        }
+}
+
+int decoder_open_array(struct decoder *decoder, size_t count) {
+        struct place place = decoder_next_place(decoder);
+
+        if (claim_items(decoder, count) < 0)
+                return -1;
+        switch (place.kind) {
+        case PLACE_SKIPPED:
+                return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .count = count });
+        case PLACE_TYPE:
+                return open_type(decoder, place.type, place.memory, count);
+        case PLACE_FIELD:
+                return open_field(decoder, &place, count);
+        case PLACE_ELEMENT:
+                if (place.field->kind != LEAT_KIND_user)
+                        return decoder_malformed(decoder);
+                return open_type(decoder, place.field->type(), place.memory, count);
+        default:
+                return decoder_malformed(decoder);
+        }
+}
+
+int decoder_open_map(struct decoder *decoder, size_t count) {
+        if (decoder_next_place(decoder).kind != PLACE_SKIPPED || claim_items(decoder, count) < 0 ||
+            claim_items(decoder, count) < 0)
+                return decoder_malformed(decoder);
+        return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .count = count });
+}
+
+void decoder_choose(struct decoder *decoder, const struct leat_field *alternative) {
+        decoder->frames[decoder->top - 1].field = alternative;
+}
