@@ -7,8 +7,6 @@
 
 #include "runtime.h"
 
-#define ROOM_AFTER_SIGNAL_MS 1000
-
 static int prepare_room(leat_plugin *plugin) {
         leat_set room = { NULL };
         int r;
@@ -29,34 +27,27 @@ static int prepare_room(leat_plugin *plugin) {
         return 0;
 }
 
-static int wait_for_room(leat_plugin *plugin, leat_deadline *deadline) {
-        uint64_t key = 0;
-        int r = prepare_room(plugin);
-
-        if (r == 0)
-                r = leat_set_wait(plugin->room, &key, *deadline);
-        if (r == 0 && key == KEY_SIGNALS) {
-                leat_deadline soon = leat_after_ms(ROOM_AFTER_SIGNAL_MS);
-
-                plugin_read_signals(plugin);
-                if (soon < *deadline)
-                        *deadline = soon;
-        }
-        return r;
+/* A plugin that leaves has a second for everything that it still wants to say. */
+static leat_deadline limited(const leat_plugin *plugin, leat_deadline deadline) {
+        return plugin->leaving && plugin->last_words < deadline ? plugin->last_words : deadline;
 }
 
 int outbound_send(leat_plugin *plugin, const to_kernel *message, leat_deadline deadline) {
-        int r;
-
         if (!to_kernel_sender_is_set(plugin->commands))
                 return LEAT_DISCONNECTED;
         for (;;) {
-                r = to_kernel_send(plugin->commands, message, LEAT_NOW);
+                uint64_t key = 0;
+                int r = to_kernel_send(plugin->commands, message, LEAT_NOW);
+
                 if (r != LEAT_FULL || deadline == LEAT_NOW)
                         return r;
-                r = wait_for_room(plugin, &deadline);
+                r = prepare_room(plugin);
+                if (r == 0)
+                        r = leat_set_wait(plugin->room, &key, limited(plugin, deadline));
                 if (r != 0)
                         return r == LEAT_EMPTY ? LEAT_TIMEOUT : r;
+                if (key == KEY_SIGNALS)
+                        plugin_read_signals(plugin);
         }
 }
 
@@ -81,9 +72,20 @@ static void letter_begin(struct letter *letter, const leat_plugin *plugin, const
         message->metadata.plugin_id = plugin->id;
 }
 
-static int32_t next_in_sequence(int32_t *sequence) {
-        *sequence = *sequence == INT32_MAX ? 1 : *sequence + 1;
-        return *sequence;
+static int32_t after(int32_t sequence) {
+        return sequence == INT32_MAX ? 1 : sequence + 1;
+}
+
+/* Sends it under the sequence's next number, which is used up only if it was sent. */
+static int letter_send(struct letter *letter, leat_plugin *plugin, int32_t *sequence,
+                       leat_deadline deadline) {
+        int r;
+
+        letter->command.message.metadata.sequence = after(*sequence);
+        r = outbound_send(plugin, &letter->command, deadline);
+        if (r == 0)
+                *sequence = after(*sequence);
+        return r;
 }
 
 int outbound_heartbeat(leat_plugin *plugin) {
@@ -98,11 +100,8 @@ int outbound_heartbeat(leat_plugin *plugin) {
         r = leat_payload_write(&time, 1, &payload);
         if (r != 0)
                 return r;
-        letter.command.message.metadata.sequence = next_in_sequence(&plugin->heartbeats_sent);
         letter.command.message.payload = payload;
-        r = outbound_send(plugin, &letter.command, LEAT_NOW);
-        if (r != 0)
-                plugin->heartbeats_sent--; /* It never existed. */
+        r = letter_send(&letter, plugin, &plugin->heartbeats_sent, LEAT_NOW);
         leat_payload_free(&payload);
         return r;
 }
@@ -116,8 +115,7 @@ static int send_request(leat_plugin *plugin, struct letter *letter, leat_plugin_
                 r = waiting_add(&plugin->waiting, letter->id, deadline, answer, data);
         if (r != 0)
                 return r;
-        letter->command.message.metadata.sequence = next_in_sequence(&plugin->events_sent);
-        r = outbound_send(plugin, &letter->command, deadline);
+        r = letter_send(letter, plugin, &plugin->events_sent, deadline);
         if (r != 0 && answer != NULL)
                 free(waiting_take(&plugin->waiting, letter->id));
         return r;

@@ -10,10 +10,13 @@
 
 #include "runtime.h"
 
+#define LAST_WORDS_MS 1000
+
 void plugin_leave(leat_plugin *plugin, int exit_code, const char *reason) {
         if (plugin->leaving)
                 return;
         plugin->leaving = true;
+        plugin->last_words = leat_after_ms(LAST_WORDS_MS);
         plugin->exit_code = exit_code;
         (void) snprintf(plugin->reason, sizeof(plugin->reason), "%s", reason);
 }

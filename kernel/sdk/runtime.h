@@ -47,6 +47,7 @@ struct leat_plugin {
         const char *request; /* The id of the request that its callback has not answered yet. */
 
         bool leaving;
+        leat_deadline last_words; /* When it leaves: until then it waits for room to say them. */
         int exit_code;
         char reason[200];
 };
@@ -77,7 +78,7 @@ void inbound_answer(leat_plugin *plugin, struct waiter *waiter, const leat_plugi
 /* All who still wait hear `result`. */
 void inbound_give_up(leat_plugin *plugin, int result);
 
-/* outbound: sends, and waits for room until the deadline or, once a signal came, for a second. */
+/* outbound: sends, and waits for room until the deadline or, when it leaves, for a second in all. */
 int outbound_send(leat_plugin *plugin, const to_kernel *message, leat_deadline deadline);
 int outbound_heartbeat(leat_plugin *plugin);
 

@@ -220,9 +220,9 @@ typedef void leat_plugin_answer(leat_plugin *plugin, const leat_plugin_reply *re
 /* How many answers a plugin may wait for at once; one more is LEAT_FULL. */
 #define LEAT_PLUGIN_MAX_WAITING 65536
 
-/* The following send, each with a new id, and wait for room until the deadline when the kernel is behind; a signal
- * that comes in that time cuts the wait to a second. The payload is one MessagePack value, at most about 1 MiB where
- * others must receive it through the bridge, and stays yours.
+/* The following send, each with a new id, and wait for room until the deadline when the kernel is behind; a plugin
+ * that ends, also one that got a signal while it waited here, waits one more second in all. The payload is one
+ * MessagePack value, at most about 1 MiB where others must receive it through the bridge, and stays yours.
  * 0: sent. LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the kernel is gone, or prepare was not left
  * yet), LEAT_TOO_LARGE, -EINVAL (no MessagePack), -ENOMEM. Nothing was sent then, and no callback comes. */
 

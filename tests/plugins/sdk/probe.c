@@ -31,8 +31,9 @@ static void on_byte(leat_plugin *plugin, uint64_t key, void *data) {
         char byte = '?';
 
         if (read(probe->pipe[0], &byte, 1) == 1)
-                leat_plugin_say("byte %c, detached %d %d", byte, leat_plugin_detach(plugin, key),
-                                leat_plugin_detach(plugin, key) != 0);
+                leat_plugin_say("byte %c, detached %d", byte, leat_plugin_detach(plugin, key));
+        if (leat_plugin_detach(plugin, key) != 0)
+                leat_plugin_say("detached once");
         (void) close(probe->pipe[0]);
         (void) close(probe->pipe[1]);
 }
