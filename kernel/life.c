@@ -18,7 +18,7 @@
 #include "reception.h"
 #include "spawn.h"
 
-enum { MESSAGE_MAX = 64 * 1024 * 1024, LAST_WORDS_MS = 500, UNKILLABLE_MS = 10000, PAUSE_DOUBLINGS = 20 };
+enum { MESSAGE_MAX = 64 * 1024 * 1024, LAST_WORDS_MS = 500, GRACE_MS = 1000, UNKILLABLE_MS = 10000, PAUSE_DOUBLINGS = 20 };
 
 static void set_deadline(struct kernel *kernel, struct row *row, uint32_t milliseconds) {
         row->deadline = clock_add_ms(clock_now(), milliseconds);
@@ -48,6 +48,8 @@ static enum event classify_end(struct kernel *kernel, struct row *row) {
         row->well_since = 0;
         if (kernel->stopping || !row->configuration || !row->configuration->auto_start)
                 return EVENT_ENDED;
+        if (row->is_bridge && row->ended && row->end.code == BRIDGE_CANNOT_LISTEN && kernel->held_back)
+                return EVENT_ENDED; /* At the start, that ends the kernel. */
         if (healthy || row->spared)
                 row->failures = row->restarts = 0;
         row->failures += failed;
@@ -205,8 +207,15 @@ void life_heard(struct kernel *kernel, struct row *row) {
         life_event(kernel, row, EVENT_HEARTBEAT);
 }
 
+/* Two heartbeats may go astray before one counts as missed, also where only the timeout is configured. */
+static uint32_t heartbeat_interval(const struct limits *limits) {
+        uint32_t third = limits->heartbeat_timeout_ms / 3;
+
+        return limits->heartbeat_interval_ms < third ? limits->heartbeat_interval_ms : third > 0 ? third : 1;
+}
+
 int life_connect(struct kernel *kernel, struct row *row, bool bridged, kernel_welcome_sender reply) {
-        kernel_welcome welcome = { .ok = true, .heartbeat_ms = row->limits->heartbeat_interval_ms };
+        kernel_welcome welcome = { .ok = true, .heartbeat_ms = heartbeat_interval(row->limits) };
         to_kernel_sender commands = { 0 };
         to_plugin_receiver deliveries = { 0 };
         const struct leat_channel_options bounds = { .message_limit = MESSAGE_MAX };
@@ -340,10 +349,15 @@ void life_check(struct kernel *kernel, struct row *row, leat_deadline now) {
         kernel_wake_at(kernel, row->deadline);
 }
 
-void life_forgive(struct row *row, leat_deadline pause) {
-        if (row->deadline != LEAT_FOREVER)
+void life_forgive(struct row *row, leat_deadline now, leat_deadline pause) {
+        leat_deadline soon = clock_add_ms(now, GRACE_MS);
+
+        if (row->deadline != LEAT_FOREVER) {
                 row->deadline += pause;
-        row->heard += pause;
+                if (row->deadline < soon)
+                        row->deadline = soon;
+        }
+        row->heard = now;
         if (row->patience != 0)
                 row->patience += pause;
 }

@@ -23,7 +23,8 @@ void life_disconnect(struct kernel *kernel, struct row *row);
 /* Looks at the row's deadlines. */
 void life_check(struct kernel *kernel, struct row *row, leat_deadline now);
 
-/* The row's deadlines come later by so much, because the kernel itself stood still. */
-void life_forgive(struct row *row, leat_deadline pause);
+/* The kernel itself stood still, until now, for about so long: the row's deadlines come later by that, and it counts as
+ * heard now. */
+void life_forgive(struct row *row, leat_deadline now, leat_deadline pause);
 
 #endif

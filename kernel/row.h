@@ -13,6 +13,9 @@
 
 struct receipt;
 
+/* The bridge's exit code when it cannot listen on its address; it has said why. */
+enum { BRIDGE_CANNOT_LISTEN = 3 };
+
 /* How far a process that is to end has been urged. */
 enum urgency { URGENCY_TOLD, URGENCY_TERMINATED, URGENCY_KILLED };
 

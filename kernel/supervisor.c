@@ -19,7 +19,6 @@
 #include "help.h"
 #include "identifier.h"
 #include "input.h"
-#include "leat/plugin.h"
 #include "life.h"
 #include "ownership.h"
 #include "receipts.h"
@@ -69,7 +68,7 @@ static void check_bridge(struct kernel *kernel, leat_deadline now) {
 
         if (!kernel->held_back || kernel->stopping)
                 return;
-        if (bridge->state == STATE_WAITING && bridge->ended && bridge->end.code == LEAT_PLUGIN_ERROR) {
+        if (bridge->state == STATE_STOPPED && bridge->ended && bridge->end.code == BRIDGE_CANNOT_LISTEN) {
                 kernel->exit_code = 2;
                 supervisor_stop(kernel);
         } else if (bridge->state == STATE_WAITING || bridge->state == STATE_FAILED ||
@@ -135,7 +134,7 @@ static void check_time(struct kernel *kernel) {
         if (late < 0)
                 return;
         for (size_t i = 0; late > (leat_deadline) STOOD_STILL_MS * 1000000 && i < kernel->n_rows; i++)
-                life_forgive(kernel->rows[i], late);
+                life_forgive(kernel->rows[i], now, late);
         kernel->wake = LEAT_FOREVER;
         for (size_t i = 0; i < kernel->n_rows; i++)
                 life_check(kernel, kernel->rows[i], now);
