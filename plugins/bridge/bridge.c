@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,13 +18,15 @@
 
 int bridge_listen(struct bridge *bridge, const char *host, uint16_t port) {
         int r = listener_open(host, port, &bridge->listener);
+        leat_plugin *plugin = bridge->plugin;
         if (r == -EADDRINUSE)
-                fprintf(stderr, "Bridge: port %u on %s is in use by another program.\n", port, host);
+                leat_plugin_complain(plugin, "port %u on %s is in use by another program", port, host);
         else if (r < 0)
-                fprintf(stderr, "Bridge: cannot listen on %s, port %u: %s.\n", host, port, strerror(-r));
+                leat_plugin_complain(plugin, "cannot listen on %s, port %u: %s", host, port,
+                                     leat_strerror(r));
         else if (bridge->listener.fell_back)
-                fprintf(stderr, "Bridge: warning: host '%s' is no IP address; listening on %s instead.\n",
-                        host, bridge->listener.host);
+                leat_plugin_complain(plugin, "warning: host '%s' is no IP address; listening on %s instead",
+                                     host, bridge->listener.host);
         return r;
 }
 
@@ -39,9 +40,22 @@ static void turn_away(int descriptor) {
         close(descriptor);
 }
 
+/* Who has never said who it is has the least claim to its place. The list is in the order of coming, the newest first. */
+static bool make_room(struct bridge *bridge) {
+        struct client *client, *oldest = NULL;
+        LIST_FOREACH(client, &bridge->clients, link)
+        if (LIST_EMPTY(&client->seats) && !client->holding)
+                oldest = client;
+        if (!oldest || leat_after_ms(0) < oldest->nameless_until)
+                return false;
+        client_refuse(oldest, refusal_code(REFUSAL_RATE_LIMITED), "Others wait for this place");
+        client_close(oldest);
+        return true;
+}
+
 static void admit(struct bridge *bridge, int descriptor) {
         struct client *client;
-        if (bridge->client_count >= (size_t) bridge->max_clients)
+        if (bridge->client_count >= (size_t) bridge->max_clients && !make_room(bridge))
                 turn_away(descriptor);
         else if (client_open(bridge, descriptor, &client) != 0)
                 close(descriptor);
@@ -81,7 +95,7 @@ int bridge_start(struct bridge *bridge) {
         if (r == 0)
                 r = accept_clients(bridge);
         if (r != 0)
-                fprintf(stderr, "Bridge: cannot start: %s.\n", leat_strerror(r));
+                leat_plugin_complain(bridge->plugin, "cannot start: %s", leat_strerror(r));
         return r;
 }
 
@@ -163,7 +177,7 @@ static bool look_at_ended(struct bridge *bridge, leat_deadline now) {
 }
 
 void bridge_tick(struct bridge *bridge) {
-        leat_deadline now = leat_after_ns(0);
+        leat_deadline now = leat_after_ms(0);
         bool more = look_at_leaving(bridge, now);
         more |= look_at_ended(bridge, now);
         if (bridge->listener_key == 0 && accept_clients(bridge) != 0)

@@ -20,6 +20,9 @@
 /* More than this is not collected before it is written. */
 #define WRITE_SIZE ((size_t) 64 << 10)
 
+/* How long a client is left in peace that has not said who it is, when others wait for its place. */
+#define NAMELESS_MS 10000
+
 /* How long a client that has closed its side is kept for answers that are due to it. */
 #define CLOSE_MS 60000
 
@@ -368,6 +371,7 @@ int client_open(struct bridge *bridge, int descriptor, struct client **ret_clien
                 return -ENOMEM;
         c->bridge = bridge;
         c->descriptor = descriptor;
+        c->nameless_until = leat_after_ms(NAMELESS_MS);
         outbox_init(&c->outbox);
         LIST_INIT(&c->seats);
         LIST_INSERT_HEAD(&bridge->clients, c, link);

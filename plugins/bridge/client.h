@@ -32,12 +32,13 @@ struct client {
         struct envelope message; /* The one in hand, when `holding`. */
         bool holding;
         enum wait wait;
-        bool blocked;           /* The socket took no more. */
-        bool ended;             /* The client will send no more. */
-        bool exhausted;         /* And all that it sent was looked at. */
-        bool closed;            /* To be freed. */
-        uint64_t awaited;       /* Answers that the client has coming. */
-        leat_deadline close_by; /* When it has ended. */
+        bool blocked;                 /* The socket took no more. */
+        bool ended;                   /* The client will send no more. */
+        bool exhausted;               /* And all that it sent was looked at. */
+        bool closed;                  /* To be freed. */
+        uint64_t awaited;             /* Answers that the client has coming. */
+        leat_deadline nameless_until; /* It may be without an id, even when there are too many. */
+        leat_deadline close_by;       /* When it has ended. */
 };
 
 LIST_HEAD(client_list, client);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <leat/guid.h>
@@ -28,15 +29,20 @@ static int member(const json_t *object, const char *name, json_type type, json_t
         return 0;
 }
 
-/* Leaves the default in place when there is none. */
-static int read_text(const json_t *object, const char *name, const char **text) {
+/* Leaves the default in place when there is none. The text is copied: the tree that it stands in can be a hundred times
+ * as large as the line. */
+static int read_text(struct envelope *envelope, const json_t *object, const char *name, const char **text) {
         json_t *value;
         int r = member(object, name, JSON_STRING, &value);
         if (r != 0 || !value)
                 return r;
         if (strlen(json_string_value(value)) != json_string_length(value))
                 return REFUSAL_INVALID_MESSAGE;
-        *text = json_string_value(value);
+        char *copy = strdup(json_string_value(value));
+        if (!copy)
+                return -ENOMEM;
+        envelope->texts[envelope->text_count++] = copy;
+        *text = copy;
         return 0;
 }
 
@@ -73,7 +79,7 @@ static void trim_fraction(char *timestamp) {
 
 static int read_timestamp(const json_t *header, struct envelope *envelope) {
         const char *text = NULL;
-        int r = read_text(header, "Timestamp", &text);
+        int r = read_text(envelope, header, "Timestamp", &text);
         if (r != 0)
                 return r;
         if (!text)
@@ -88,18 +94,18 @@ static int read_timestamp(const json_t *header, struct envelope *envelope) {
 static int read_header(const json_t *header, struct envelope *envelope) {
         kernel_header *to = &envelope->message.header;
         const char *correlation_id = NULL;
-        int r = read_text(header, "MessageType", &to->message_type);
+        int r = read_text(envelope, header, "MessageType", &to->message_type);
         if (r == 0)
                 r = read_timestamp(header, envelope);
         if (r == 0)
-                r = read_text(header, "CorrelationId", &correlation_id);
+                r = read_text(envelope, header, "CorrelationId", &correlation_id);
         to->correlation_id.present = correlation_id != NULL;
         to->correlation_id.value = correlation_id;
         return r;
 }
 
 /* Refused here and not by the kernel, since an id with a NUL would be cut short on its way. */
-static int read_id(const json_t *metadata, const char **id) {
+static int read_id(struct envelope *envelope, const json_t *metadata, const char **id) {
         json_t *value;
         int r = member(metadata, "PluginId", JSON_STRING, &value);
         if (r != 0 || !value)
@@ -108,22 +114,21 @@ static int read_id(const json_t *metadata, const char **id) {
         size_t size = json_string_length(value);
         if (size > ID_LIMIT || utf8_has_control(text, size))
                 return REFUSAL_INVALID_ID;
-        *id = text;
-        return 0;
+        return read_text(envelope, metadata, "PluginId", id);
 }
 
 static int read_metadata(const json_t *metadata, struct envelope *envelope) {
         kernel_metadata *to = &envelope->message.metadata;
         const char *sender = NULL, *target = NULL;
-        int r = read_text(metadata, "Sender", &sender);
+        int r = read_text(envelope, metadata, "Sender", &sender);
         if (r == 0)
                 r = read_sequence(metadata, &to->sequence);
         if (r == 0)
-                r = read_text(metadata, "Target", &target);
+                r = read_text(envelope, metadata, "Target", &target);
         if (r == 0)
                 r = read_flag(metadata, "Ack", &to->ack);
         if (r == 0)
-                r = read_id(metadata, &to->plugin_id);
+                r = read_id(envelope, metadata, &to->plugin_id);
         to->sender.present = sender != NULL;
         to->sender.value = sender;
         to->target.present = target != NULL;
@@ -140,22 +145,23 @@ static int read_payload(const json_t *message, struct envelope *envelope) {
         return r;
 }
 
-static int read_message(struct envelope *envelope, int parsed) {
-        json_t *header, *metadata;
-        if (!json_is_object(envelope->json))
+/* `parsed` is what parsing found wrong; the message's id is read all the same. */
+static int read_message(const json_t *json, struct envelope *envelope, int parsed) {
+        json_t *header = NULL, *metadata = NULL;
+        if (!json_is_object(json))
                 return REFUSAL_INVALID_MESSAGE;
-        int header_r = member(envelope->json, "Header", JSON_OBJECT, &header);
-        int r = header_r != 0 ? header_r
-                              : read_text(header, "MessageId", &envelope->message.header.message_id);
+        int r = member(json, "Header", JSON_OBJECT, &header);
+        if (r == 0)
+                r = read_text(envelope, header, "MessageId", &envelope->message.header.message_id);
         if (parsed != 0)
                 return parsed;
         if (r == 0)
-                r = member(envelope->json, "Metadata", JSON_OBJECT, &metadata);
+                r = member(json, "Metadata", JSON_OBJECT, &metadata);
         if (r == 0)
                 r = read_header(header, envelope);
         if (r == 0)
                 r = read_metadata(metadata, envelope);
-        return r != 0 ? r : read_payload(envelope->json, envelope);
+        return r != 0 ? r : read_payload(json, envelope);
 }
 
 int envelope_read(char *line, size_t size, struct envelope *ret_envelope) {
@@ -163,12 +169,17 @@ int envelope_read(char *line, size_t size, struct envelope *ret_envelope) {
                 .message.header = { .message_type = "", .message_id = "", .timestamp = "" },
                 .message.metadata.plugin_id = "",
         };
-        int r = json_parse(line, size, &ret_envelope->json);
-        return ret_envelope->json ? read_message(ret_envelope, r) : r;
+        json_t *json = NULL;
+        int r = json_parse(line, size, &json);
+        if (json)
+                r = read_message(json, ret_envelope, r);
+        json_decref(json);
+        return r;
 }
 
 void envelope_free(struct envelope *envelope) {
-        json_decref(envelope->json);
+        for (size_t i = 0; i < envelope->text_count; i++)
+                free(envelope->texts[i]);
         blob_free(&envelope->payload);
         *envelope = (struct envelope){ 0 };
 }

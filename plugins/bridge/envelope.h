@@ -2,18 +2,25 @@
 #ifndef BRIDGE_ENVELOPE_H
 #define BRIDGE_ENVELOPE_H
 
-#include <jansson.h>
+#include <stddef.h>
+
 #include <leat/protocol.h>
 #include <leat/timestamp.h>
 
 #include "blob.h"
 #include "refusal.h"
 
-/* A message read from a line. The message points into what stands behind it: never copy or move this struct. */
+/* The texts of a message that are not its payload: MessageId, MessageType, Timestamp, CorrelationId, PluginId, Sender and
+ * Target. */
+enum { ENVELOPE_TEXTS = 7 };
+
+/* A message read from a line. The message points into what stands behind it: never copy or move this struct. What it
+ * holds is not much larger than the line was, for as long as the message may have to wait. */
 struct envelope {
         kernel_message message;
         char timestamp[LEAT_TIMESTAMP_SIZE];
-        json_t *json;
+        char *texts[ENVELOPE_TEXTS];
+        size_t text_count;
         struct blob payload;
 };
 

@@ -48,6 +48,8 @@ static void receive(struct seat *seat) {
                 }
                 if (r == 0)
                         client_deliver(seat->client, seat, &delivery.message);
+                else
+                        seat->client->outbox.lost++; /* A message that cannot be received. */
         }
         if (seat->state == SEAT_OPEN)
                 client_settle(seat->client);

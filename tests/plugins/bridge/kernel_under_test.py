@@ -70,14 +70,26 @@ class Kernel:
             return None
         return wait_until(look, lambda: "no line with %r in:\n%s" % (pattern, "\n".join(self.output)))
 
-    def answer(self, text, pattern):
-        """Types a command and waits for a line that comes after it."""
-        start = len(self.output)
-        self.command(text)
-        return self.wait_for(pattern, start)
+    def list(self):
+        """What `list` prints; a command that nobody knows marks the end of it."""
+        start, marker = len(self.output), "end-of-" + uuid.uuid4().hex
+        self.command("list")
+        self.command(marker)
+        self.wait_for(marker, start)
+        return self.output[start:]
 
     def pid_of(self, plugin):
-        return int(self.answer("list", r"^(?:> )?%s connected=True .*pid=(\d+)" % plugin).group(1))
+        """Waits until the plugin is connected."""
+        def look():
+            for line in self.list():
+                match = re.match(r"%s connected=True .*pid=(\d+)" % re.escape(plugin), line)
+                if match:
+                    return int(match.group(1))
+            return None
+        return wait_until(look)
+
+    def is_connected(self, plugin):
+        return any(line.startswith(plugin + " connected=True") for line in self.list())
 
     def metrics(self):
         path = os.path.join(self.folder, "MetricLogger", "metrics", "metrics.log")

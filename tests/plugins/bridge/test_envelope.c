@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
 #include <leat/guid.h>
 
 #include "plugins/bridge/envelope.h"

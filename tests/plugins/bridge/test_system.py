@@ -1,9 +1,12 @@
-"""The bridge through a real kernel: what a TCP client sees. Usage: test_system.py FOLDER [unittest's arguments]"""
+"""The bridge through a real kernel: what a TCP client sees. Usage: test_system.py FOLDER ODD_PLUGIN [unittest's arguments]"""
 
 import json
 import os
+import random
 import resource
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,7 +15,7 @@ import uuid
 
 from kernel_under_test import PATIENCE, Client, Kernel, message, user_logged_in, wait_until
 
-PROGRAMS = None
+PROGRAMS = ODD_PLUGIN = None
 LOGGER = {"pluginId": "MetricLogger", "workingDirectory": "MetricLogger", "autoStart": True}
 
 
@@ -25,7 +28,7 @@ class OneKernel(unittest.TestCase):
         cls.kernel.__enter__()
         cls.addClassCleanup(cls.kernel.__exit__)
         cls.kernel.pid_of("Bridge")
-        wait_until(lambda: cls.kernel.pid_of("MetricLogger"))
+        cls.kernel.pid_of("MetricLogger")
 
     def client(self, plugin=None, **more):
         client = Client(self.kernel, plugin, **more)
@@ -71,15 +74,9 @@ class Messages(OneKernel):
         plugin = self.new_id()
         client = self.client()
         client.send(plugin, "Heartbeat", {"Timestamp": "2025-12-02T10:35:00Z"})
-        self.kernel.answer("list", plugin + " connected=True")
+        wait_until(lambda: self.kernel.is_connected(plugin))
         client.socket.close()
-
-        def gone():
-            start = len(self.kernel.output)
-            self.kernel.answer("list", "MetricLogger connected=")
-            time.sleep(0.1)
-            return not any(plugin in line for line in self.kernel.output[start:])
-        wait_until(gone)
+        wait_until(lambda: not any(line.startswith(plugin) for line in self.kernel.list()))
 
     def test_message_without_an_id_is_ignored(self):
         client = self.client()
@@ -230,8 +227,7 @@ class Ids(OneKernel):
             message_id = client.send(plugin, payload={"From": plugin})
             got = listener.read_until(lambda m: m["Header"]["MessageId"] == message_id)
             self.assertEqual(got["Metadata"]["Sender"], plugin)
-        self.kernel.answer("list", a + " connected=True")
-        self.kernel.answer("list", b + " connected=True")
+        self.assertTrue(self.kernel.is_connected(a) and self.kernel.is_connected(b))
 
     def test_id_in_use_is_told_and_the_connection_stays_usable(self):
         plugin = self.new_id()
@@ -427,6 +423,75 @@ class OwnKernel(unittest.TestCase):
                               env={**os.environ, "LEAT_KERNEL": "/nonexistent"}, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
 
+    def test_what_json_cannot_hold_is_told_to_who_said_it_and_to_who_asked(self):
+        odd = {"pluginId": "OddPlugin", "workingDirectory": "OddPlugin", "command": [ODD_PLUGIN]}
+        with Kernel(PROGRAMS, [odd]) as kernel, Client(kernel, "Asker") as client:
+            kernel.pid_of("OddPlugin")
+            for name, code in (("large", "NumberOutOfRange"), ("infinite", "NumberOutOfRange"),
+                               ("number as a name", "InvalidMessage"), ("no text", "InvalidUtf8")):
+                client.error(code, client.send("Asker", payload={"Say": name}, Target="OddPlugin"))
+                start = len(kernel.output)
+                client.send("Asker", payload={"Say": name})
+                kernel.wait_for("Answer: " + code, start)
+            for name, value in ("bytes", "TWFu"), ("time", "2025-12-02T10:38:12Z"):
+                message_id = client.send("Asker", payload={"Say": name}, Target="OddPlugin")
+                self.assertEqual(client.answer_to(message_id)["Payload"], value)
+
+    def test_kernel_that_stands_still_for_a_while_loses_nothing(self):
+        with Kernel(PROGRAMS, [LOGGER]) as kernel:
+            kernel.pid_of("MetricLogger")
+            count, clients = 300, [Client(kernel) for _ in range(100)]
+            os.kill(kernel.process.pid, signal.SIGSTOP)
+            for n, client in enumerate(clients):
+                client.send("C%d" % n, "Handshake", {}, message_id="h")
+            time.sleep(0.3)
+            for n in range(count):
+                clients[0].send("C0", payload=user_logged_in("u" * 3000), message_id="e%d" % n, Ack=True)
+            os.kill(kernel.process.pid, signal.SIGCONT)
+            for client in clients:
+                self.assertEqual(client.answer_to("h")["Payload"]["OK"], True)
+            for n in range(count):
+                self.assertEqual(clients[0].answer_to("e%d" % n)["Payload"]["OK"], True)
+            for client in clients:
+                client.socket.close()
+
+    def test_clients_hear_the_end_of_the_kernel(self):
+        with Kernel(PROGRAMS) as kernel, Client(kernel, "A") as named, Client(kernel) as nameless:
+            kernel.command("quit")
+            self.assertIsNone(read_to_end(named))
+            self.assertIsNone(read_to_end(nameless))
+            self.assertEqual(kernel.process.wait(PATIENCE), 0)
+
+    def test_chaos_leaves_nothing_behind(self):
+        """Clients that send anything and go at any moment; afterwards all is as before."""
+        chance = random.Random(4711)
+        with Kernel(PROGRAMS) as kernel, Client(kernel, "Witness") as witness:
+            pids = [kernel.process.pid, kernel.pid_of("Bridge")]
+            before = [descriptors(pid) for pid in pids]
+            clients = []
+            for _ in range(1500):
+                if len(clients) < 20:
+                    clients.append(Client(kernel))
+                client = chance.choice(clients)
+                try:
+                    do_anything(chance, client)
+                except OSError:  # Closed by the bridge, or shut down by ourselves.
+                    ends = True
+                else:
+                    ends = chance.random() < 0.1
+                if ends:
+                    clients.remove(client)
+                    if chance.random() < 0.5:  # A reset instead of an end.
+                        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.socket.close()
+            for client in clients:
+                client.socket.close()
+            witness.shake_hands("Witness")
+            wait_until(lambda: [descriptors(pid) for pid in pids] == before,
+                       lambda: "%r, before %r" % ([descriptors(pid) for pid in pids], before))
+            wait_until(lambda: not any(" connected=" in line and not line.startswith(("Witness", "Bridge"))
+                                       for line in kernel.list()))
+
     def test_host_that_is_no_address_falls_back_to_loopback(self):
         with Kernel(PROGRAMS, host="no.such.host") as kernel, Client(kernel, "First") as client:
             client.shake_hands("First")
@@ -449,6 +514,40 @@ class OwnKernel(unittest.TestCase):
 def read_text(path):
     with open(path) as file:
         return file.read()
+
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def do_anything(chance, client):
+    line = json.dumps(message("C%d" % chance.randrange(30), chance.choice(["Handshake", "Heartbeat", "CommandRequest",
+                                                                           "CommandResponse", "Error", ""]),
+                              chance.choice([None, user_logged_in("x"), "y" * 5000]),
+                              correlation=chance.choice([None, "", str(uuid.uuid4())]),
+                              Target=chance.choice([None, None, "C1", "nobody"]),
+                              Ack=chance.choice([None, True, False]))).encode() + b"\n"
+    what = chance.randrange(8)
+    if what == 0:
+        client.send_bytes(bytes(chance.randrange(256) for _ in range(chance.randrange(300))))
+    elif what == 1:
+        client.send_bytes(line[:chance.randrange(len(line))])
+    elif what == 2:
+        at = chance.randrange(len(line))
+        client.send_bytes(line[:at] + bytes([chance.randrange(256)]) + line[at + 1:])
+    elif what == 3:
+        client.send_bytes(line * chance.randrange(50))
+    elif what == 4:
+        client.socket.shutdown(socket.SHUT_WR)
+    else:
+        client.send_bytes(line)
+    client.socket.setblocking(False)
+    try:
+        if chance.random() < 0.5:
+            client.socket.recv(1 << 20)
+    except BlockingIOError:
+        pass
+    client.socket.settimeout(PATIENCE)
 
 
 def read_to_end(client):
@@ -475,4 +574,5 @@ def processor_time(pid):
 
 if __name__ == "__main__":
     PROGRAMS = os.path.abspath(sys.argv.pop(1))
+    ODD_PLUGIN = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=2)
