@@ -1,7 +1,6 @@
 /* leat-bench: what a channel costs beside the bare socket pair that it stands on. The two are measured in turns, so
  * that whatever else the machine does meets both. */
 #include <getopt.h>
-#include <math.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -96,7 +95,7 @@ static int parse_option(int option, char **argv, struct options *options) {
                                         optarg);
                 return -1;
         case 'r':
-                if (!parse_number(optarg, 1, MAX_ROUNDS, &number) || number != floor(number))
+                if (!parse_number(optarg, 1, MAX_ROUNDS, &number) || number != (int) number)
                         return complain("--rounds needs a whole number from 1 to 1000, not", optarg);
                 options->rounds = (int) number;
                 return -1;
