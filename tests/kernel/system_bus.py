@@ -117,7 +117,7 @@ class Bus(KernelTest):
         one, two = (self.client(kernel, name) for name in ("One", "Two"))
         for client in (one, two):
             client.handshake()
-        text = "æ" * 300000
+        text = "æ" * 150000
         message_id = one.send("CommandRequest", {"Text": text})
         event = two.wait(lambda m: m["Header"]["MessageId"] == message_id, "the event")
         self.assertEqual(event["Payload"], {"Text": text})
