@@ -3,6 +3,7 @@
 #include "bridge.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,10 @@
 
 #define ACCEPTS_A_TURN 16
 #define TICK_MS        100
+
+/* What a client may leave behind until the memory is given back to the system at once: what was queued for it lies in
+ * many pieces, which the C library would keep. */
+#define TRIM_SIZE ((size_t) 256 << 10)
 
 /* A kernel that does not take one message in that time has other troubles. */
 #define REPORT_MS 5000
@@ -190,8 +195,13 @@ void bridge_tick(struct bridge *bridge) {
 }
 
 void bridge_sweep(struct bridge *bridge) {
-        while (!LIST_EMPTY(&bridge->closed))
+        size_t freed = 0;
+        while (!LIST_EMPTY(&bridge->closed)) {
+                freed += outbox_size(&LIST_FIRST(&bridge->closed)->outbox);
                 client_free(LIST_FIRST(&bridge->closed));
+        }
+        if (freed > TRIM_SIZE)
+                malloc_trim(0);
 }
 
 void bridge_stop(struct bridge *bridge) {

@@ -38,7 +38,7 @@ static bool is_answer(const kernel_message *message) {
 
 /* Writes what the socket takes. False when that closed the connection. */
 static bool flush(struct client *c) {
-        if (c->blocked)
+        if (c->blocked || c->wait == WAIT_ANSWER)
                 return true;
         int r = outbox_flush(&c->outbox, c->descriptor);
         c->blocked = r == LEAT_FULL;
@@ -106,6 +106,9 @@ static bool answers_something(const kernel_message *message) {
 
 static void forward(struct client *c, struct seat *seat) {
         const kernel_message *message = &c->message.message;
+        bool greets = !seat->spoken && is_type(message, "Handshake");
+        if (greets && !flush(c))
+                return;
         int r = seat_send(seat, message);
         if (r == LEAT_FULL && seat_wait_for_room(seat) == 0) {
                 c->wait = WAIT_ROOM;
@@ -115,6 +118,10 @@ static void forward(struct client *c, struct seat *seat) {
                 refuse(c, REFUSAL_RATE_LIMITED, leat_strerror(r));
         } else {
                 c->awaited += expects_answer(message);
+                if (greets) {
+                        c->wait = WAIT_ANSWER;
+                        c->greeting = seat;
+                }
                 drop_message(c);
         }
 }
@@ -304,13 +311,23 @@ static void undeliverable(struct client *c, struct seat *seat, const kernel_mess
         leat_payload_free(&error.payload);
 }
 
+/* From the kernel's welcome on there may be events for it, and a simple client takes the first line for the answer to
+ * its handshake: so that is what it gets first. */
+static void put_first(struct client *c, const struct blob *line) {
+        if (outbox_add_first(&c->outbox, line->data, line->size) != 0)
+                client_close(c);
+        client_resume(c, WAIT_ANSWER);
+}
+
 void client_deliver(struct client *c, struct seat *seat, const kernel_message *message) {
         bool event = is_type(message, "CommandRequest") && !message->metadata.target.present;
         struct blob *line = new_line(c);
         if (c->awaited > 0 && answers_something(message))
                 c->awaited--;
         int r = envelope_write(message, line);
-        if (r > 0)
+        if (r == 0 && c->wait == WAIT_ANSWER && c->greeting == seat && answers_something(message))
+                put_first(c, line);
+        else if (r > 0)
                 undeliverable(c, seat, message, (enum refusal) r);
         else if (!event)
                 reply(c, r);

@@ -17,6 +17,7 @@ enum wait {
         WAIT_KERNEL,  /* For room on the bridge's own channel. */
         WAIT_WELCOME, /* For the kernel's answer. */
         WAIT_ROOM,    /* For room on the seat's channel. */
+        WAIT_ANSWER, /* It has gone, and was the first handshake of its id: nothing is written before its answer. */
 };
 
 struct client {
@@ -32,6 +33,7 @@ struct client {
         struct envelope message; /* The one in hand, when `holding`. */
         bool holding;
         enum wait wait;
+        const struct seat *greeting;  /* Whose answer it is, with WAIT_ANSWER. */
         bool blocked;                 /* The socket took no more. */
         bool ended;                   /* The client will send no more. */
         bool exhausted;               /* And all that it sent was looked at. */

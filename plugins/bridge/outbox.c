@@ -85,6 +85,18 @@ int outbox_add_reply(struct outbox *outbox, const void *line, size_t size) {
         return 0;
 }
 
+int outbox_add_first(struct outbox *outbox, const void *line, size_t size) {
+        struct outbox_entry *entry = entry_new(line, size, false);
+        if (!entry)
+                return -ENOMEM;
+        if (outbox->written > 0)
+                TAILQ_INSERT_AFTER(&outbox->entries, TAILQ_FIRST(&outbox->entries), entry, link);
+        else
+                TAILQ_INSERT_HEAD(&outbox->entries, entry, link);
+        outbox->replies_size += cost(entry);
+        return 0;
+}
+
 bool outbox_overflows(const struct outbox *outbox) {
         /* A single large answer is no sign of a client that does not read. */
         const struct outbox_entry *first = TAILQ_FIRST(&outbox->entries);
@@ -99,22 +111,17 @@ size_t outbox_size(const struct outbox *outbox) {
         return outbox->events_size + outbox->replies_size;
 }
 
-/* Goes where the lost ones would have been: before all others that have not begun. */
+/* Goes where the lost ones would have been: before all others. */
 static int tell_lost(struct outbox *outbox) {
         char text[64];
         blob_auto line = { 0 };
         snprintf(text, sizeof text, "EventsLost %" PRIu64, outbox->lost);
         int r = envelope_write_refusal(REFUSAL_EVENTS_LOST, text, NULL, &line);
-        struct outbox_entry *entry = r == 0 ? entry_new(line.data, line.size, false) : NULL;
-        if (!entry)
-                return r == 0 ? -ENOMEM : r;
-        if (outbox->written > 0)
-                TAILQ_INSERT_AFTER(&outbox->entries, TAILQ_FIRST(&outbox->entries), entry, link);
-        else
-                TAILQ_INSERT_HEAD(&outbox->entries, entry, link);
-        outbox->replies_size += cost(entry);
-        outbox->lost = 0;
-        return 0;
+        if (r == 0)
+                r = outbox_add_first(outbox, line.data, line.size);
+        if (r == 0)
+                outbox->lost = 0;
+        return r;
 }
 
 static void take_off(struct outbox *outbox, size_t size) {

@@ -36,6 +36,9 @@ void outbox_init(struct outbox *outbox);
 int outbox_add_event(struct outbox *outbox, const void *line, size_t size);
 int outbox_add_reply(struct outbox *outbox, const void *line, size_t size);
 
+/* The same, before everything that has not begun to be written. */
+int outbox_add_first(struct outbox *outbox, const void *line, size_t size);
+
 /* Whether the client left more unread than may never be dropped. */
 bool outbox_overflows(const struct outbox *outbox);
 

@@ -171,7 +171,9 @@ int seat_open(struct bridge *bridge, struct client *client, const char *id, cons
 
 int seat_send(struct seat *seat, const kernel_message *message) {
         to_kernel command = to_kernel_message(*message);
-        return to_kernel_send(seat->commands, &command, LEAT_NOW);
+        int r = to_kernel_send(seat->commands, &command, LEAT_NOW);
+        seat->spoken |= r == 0;
+        return r;
 }
 
 static void on_room(leat_plugin *plugin, uint64_t key, void *data) {

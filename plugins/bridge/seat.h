@@ -25,6 +25,7 @@ struct seat {
         kernel_welcome_receiver welcome;
         to_kernel_sender commands;
         to_plugin_receiver deliveries;
+        bool spoken;       /* It has sent something. */
         uint64_t key;      /* Of the receiver that is in the loop's set; 0: none. */
         uint64_t room_key; /* Of the sender, while somebody waits for room; 0: none. */
         leat_deadline leave_by;

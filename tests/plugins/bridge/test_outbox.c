@@ -156,3 +156,18 @@ Test(outbox, client_that_is_gone_is_an_error) {
         outbox_free(&outbox);
         close(pipe.ours);
 }
+
+Test(outbox, what_is_to_be_first_comes_before_all_that_has_not_begun) {
+        struct outbox outbox;
+        struct pipe pipe = pipe_new();
+        outbox_init(&outbox);
+        add_event(&outbox, 0, 900000);
+        cr_assert_eq(outbox_add_event(&outbox, "last\n", 5), 0);
+        cr_assert_eq(outbox_flush(&outbox, pipe.ours), LEAT_FULL);
+        cr_assert_eq(outbox_add_first(&outbox, "first\n", 6), 0);
+        char *text = read_all(&outbox, &pipe);
+        cr_assert_str_eq(strchr(text, '\n'), "\nfirst\nlast\n");
+        free(text);
+        outbox_free(&outbox);
+        pipe_free(&pipe);
+}

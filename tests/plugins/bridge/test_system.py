@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import uuid
@@ -110,6 +111,26 @@ class Messages(OneKernel):
             self.assertEqual(got["Payload"], {"Any": [1, None, "x"]})
             self.assertNotIn("Target", got["Metadata"])
         first.shake_hands(a)  # Nothing of its own came before this.
+
+    def test_first_line_is_the_answer_to_the_handshake(self):
+        talker = self.new_id()
+        busy, done = self.client(talker), threading.Event()
+
+        def talk():
+            while not done.is_set():
+                busy.send(talker, payload={"Talk": 1})
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            for _ in range(100):
+                plugin = self.new_id()
+                with Client(self.kernel) as client:
+                    client.send(plugin, "Handshake", {}, message_id="h")
+                    self.assertEqual(client.read()["Header"]["CorrelationId"], "h")
+                    client.read_until(lambda m: m["Metadata"]["Sender"] == talker)
+        finally:
+            done.set()
+            thread.join()
 
     def test_every_value_is_kept_from_client_to_client(self):
         a, b = self.new_id(), self.new_id()
