@@ -50,9 +50,9 @@
  *             return leat_plugin_main(argc, argv, &program, &self);
  *     }
  *
- *     cc -o Greeter greeter.c -lleat-plugin -lleat
+ *     mkdir -p Greeter && cc -o Greeter/Greeter greeter.c -lleat-plugin -lleat
  *
- * Entered in kernelconfig.json ({ "pluginId": "Greeter", "command": ["./Greeter"] }), it is started, watched and
+ * Entered beside that folder in kernelconfig.json, as { "pluginId": "Greeter" }, it is started, watched and
  * restarted by leat-kernel. The SDK connects, shakes hands, sends heartbeats, takes signals, and answers what it can
  * answer. All callbacks run in the one thread that called leat_plugin_main(), in the same loop that sends the
  * heartbeats: a callback that hangs is seen by the kernel as silence, and the plugin is restarted. Work that takes
