@@ -40,6 +40,7 @@ struct key {
         { "restartDelayMaxMs", NUMBER, offsetof(type, limits.restart_delay_max_ms), 1, HOUR_MS },                   \
         { "restartLimit", NUMBER, offsetof(type, limits.restart_limit), 0, 1000000 },                               \
         { "healthyMs", NUMBER, offsetof(type, limits.healthy_ms), 1, HOUR_MS },                                     \
+        { "lastWordsMs", NUMBER, offsetof(type, limits.last_words_ms), 0, HOUR_MS },                                \
         { "queueBytes", NUMBER, offsetof(type, limits.queue_bytes), 1024, 1024 * 1024 * 1024 }
 
 static const struct key top_keys[] = {
@@ -76,6 +77,7 @@ static const struct limits default_limits = {
         .restart_delay_max_ms = 10000,
         .restart_limit = 15,
         .healthy_ms = 10000,
+        .last_words_ms = 500,
         .queue_bytes = 1024 * 1024,
 };
 

@@ -23,6 +23,7 @@ struct limits {
         uint32_t restart_delay_max_ms;
         uint32_t restart_limit;         /* So many quick failures in a row, and the plugin is given up. */
         uint32_t healthy_ms;            /* After so long in good health earlier failures are forgotten. */
+        uint32_t last_words_ms;         /* What came over TCP may arrive so long after its process has ended. */
         uint32_t queue_bytes;           /* Of events that wait in the kernel for the plugin to read. */
 };
 

@@ -18,7 +18,7 @@
 #include "reception.h"
 #include "spawn.h"
 
-enum { MESSAGE_MAX = 64 * 1024 * 1024, LAST_WORDS_MS = 500, GRACE_MS = 1000, UNKILLABLE_MS = 10000, PAUSE_DOUBLINGS = 20 };
+enum { MESSAGE_MAX = 64 * 1024 * 1024, GRACE_MS = 1000, UNKILLABLE_MS = 10000, PAUSE_DOUBLINGS = 20 };
 
 static void set_deadline(struct kernel *kernel, struct row *row, uint32_t milliseconds) {
         row->deadline = clock_add_ms(clock_now(), milliseconds);
@@ -264,7 +264,7 @@ static void close_channels(struct kernel *kernel, struct row *row) {
 
 /* Both its process, if it had one, and its channels are gone. */
 static void finish(struct kernel *kernel, struct row *row) {
-        row->deadline = LEAT_FOREVER;
+        row->deadline = row->last_words = LEAT_FOREVER;
         words_clear(&row->extra);
         life_event(kernel, row, classify_end(kernel, row));
 }
@@ -272,9 +272,11 @@ static void finish(struct kernel *kernel, struct row *row) {
 void life_disconnect(struct kernel *kernel, struct row *row) {
         if (row_is_connected(row))
                 close_channels(kernel, row);
-        if (row->process.pid > 0)
+        if (row->process.pid > 0) {
+                row->heard = clock_now(); /* It may be on its way out, or come back over TCP; it has time for that. */
+                kernel_wake_at(kernel, clock_add_ms(row->heard, row->limits->heartbeat_timeout_ms));
                 life_event(kernel, row, EVENT_CLOSED);
-        else
+        } else
                 finish(kernel, row);
 }
 
@@ -301,7 +303,8 @@ void life_process_ended(struct kernel *kernel, struct row *row) {
         close_process(kernel, row);
         reception_drain(kernel, row);
         if (row_is_connected(row) && row->bridged && !kernel->stopping) {
-                set_deadline(kernel, row, LAST_WORDS_MS);
+                row->last_words = clock_add_ms(clock_now(), row->limits->last_words_ms);
+                kernel_wake_at(kernel, row->last_words);
                 return;
         }
         if (row_is_connected(row))
@@ -309,22 +312,33 @@ void life_process_ended(struct kernel *kernel, struct row *row) {
         finish(kernel, row);
 }
 
-static leat_deadline due_of(const struct row *row) {
+/* Who comes over TCP cannot be heard while the bridge itself is silent. */
+static bool is_muffled(const struct kernel *kernel, const struct row *row, leat_deadline now) {
+        const struct row *bridge = row->bridged ? kernel_find_row(kernel, CONFIGURATION_BRIDGE) : NULL;
+
+        return bridge && clock_add_ms(bridge->heard, bridge->limits->heartbeat_timeout_ms / 2) <= now;
+}
+
+static leat_deadline due_of(const struct kernel *kernel, const struct row *row, leat_deadline now) {
         leat_deadline due = clock_add_ms(row->heard, row->limits->heartbeat_timeout_ms);
 
+        if (due <= now && is_muffled(kernel, row, now))
+                due = clock_add_ms(now, GRACE_MS);
         return due < row->patience ? row->patience : due;
 }
 
 static void check_heartbeat(struct kernel *kernel, struct row *row, leat_deadline now) {
+        leat_deadline due;
         bool replace;
 
-        if (row->state == STATE_RUNNING && row_is_connected(row) && due_of(row) <= now)
+        if (row->state == STATE_RUNNING && row_is_connected(row) && due_of(kernel, row, now) <= now)
                 reception_read(kernel, row); /* It may have spoken, and nobody has listened yet. */
         replace = row->process.pid > 0 && row->configuration->auto_start;
         if (row->state != STATE_RUNNING && !(row->state == STATE_SILENT && replace))
                 return;
-        if (due_of(row) > now) {
-                kernel_wake_at(kernel, due_of(row));
+        due = due_of(kernel, row, now);
+        if (due > now) {
+                kernel_wake_at(kernel, due);
                 return;
         }
         if (replace)
@@ -334,19 +348,18 @@ static void check_heartbeat(struct kernel *kernel, struct row *row, leat_deadlin
 }
 
 void life_check(struct kernel *kernel, struct row *row, leat_deadline now) {
+        if (row->last_words <= now)
+                life_disconnect(kernel, row);
         if (row->deadline <= now) {
                 row->deadline = LEAT_FOREVER;
-                if (row->ended && row_is_connected(row) && row->state != STATE_WAITING)
-                        life_disconnect(kernel, row); /* Its last words had their time. */
-                else {
-                        if (row->state == STATE_STARTING)
-                                SAY(kernel, "Plugin %s has not connected within %u ms; it is killed.", row->id,
-                                    row->limits->start_timeout_ms);
-                        life_event(kernel, row, EVENT_DEADLINE);
-                }
+                if (row->state == STATE_STARTING)
+                        SAY(kernel, "Plugin %s has not connected within %u ms; it is killed.", row->id,
+                            row->limits->start_timeout_ms);
+                life_event(kernel, row, EVENT_DEADLINE);
         }
         check_heartbeat(kernel, row, now);
         kernel_wake_at(kernel, row->deadline);
+        kernel_wake_at(kernel, row->last_words);
 }
 
 void life_forgive(struct row *row, leat_deadline now, leat_deadline pause) {
@@ -357,6 +370,8 @@ void life_forgive(struct row *row, leat_deadline now, leat_deadline pause) {
                 if (row->deadline < soon)
                         row->deadline = soon;
         }
+        if (row->last_words != LEAT_FOREVER)
+                row->last_words += pause;
         row->heard = now;
         if (row->patience != 0)
                 row->patience += pause;

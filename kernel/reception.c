@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bus.h"
 #include "clock.h"
@@ -13,6 +14,7 @@
 #include "supervisor.h"
 
 enum { MESSAGES_A_TURN = 32, MESSAGES_LEFT = 65536, EVENT_NAMES = 256, EXTENSION_MAX_MS = 60 * 60 * 1000 };
+enum { DESCRIPTORS_SPARE = 128, DESCRIPTORS_A_ROW = 4 };
 
 static void refuse(kernel_welcome_sender reply, const char *code, const char *text) {
         const kernel_welcome welcome = { .ok = false, .code = code, .text = text };
@@ -76,6 +78,15 @@ void reception_accept(struct kernel *kernel, struct row *row) {
         kernel_handshake_server_close(&row->server);
 }
 
+/* The last descriptors are for those who are here already: a kernel without any could not even refuse. */
+static size_t most_rows(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < DESCRIPTORS_SPARE)
+                return 0;
+        return (limit.rlim_cur - DESCRIPTORS_SPARE) / DESCRIPTORS_A_ROW;
+}
+
 /* Finds or makes the row for an id that a TCP connection claims; NULL, with the reason, when it may not have it. */
 static struct row *claim(struct kernel *kernel, const char *id, const char **ret_code, const char **ret_text) {
         struct row *row;
@@ -91,7 +102,9 @@ static struct row *claim(struct kernel *kernel, const char *id, const char **ret
                 return NULL;
         *ret_code = "RateLimited";
         *ret_text = "the kernel has no room for more clients";
-        return row ? row : kernel_add_row(kernel, id, NULL);
+        if (row || kernel->n_rows >= most_rows())
+                return row;
+        return kernel_add_row(kernel, id, NULL);
 }
 
 static void open_client(struct kernel *kernel, const kernel_open_client *request) {

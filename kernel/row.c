@@ -17,7 +17,7 @@ struct row *row_new(uint64_t serial, const char *id, const struct plugin_configu
         row->configuration = configuration;
         row->limits = limits;
         row->state = STATE_STOPPED;
-        row->deadline = LEAT_FOREVER;
+        row->deadline = row->last_words = LEAT_FOREVER;
         row->process = PROCESS_NONE;
         row->outbox.limit = limits->queue_bytes;
         row->said.most = SAID_MOST;

@@ -35,6 +35,7 @@ struct row {
 
         enum state state;
         leat_deadline deadline; /* Of the state. */
+        leat_deadline last_words; /* Its process is gone; what came over TCP may still arrive until then. */
         enum urgency urgency;
         bool spared;            /* It ended because the user wanted so; that is no failure. */
         uint32_t failures;      /* Quick ones, in a row. */
@@ -46,7 +47,7 @@ struct row {
         struct words extra; /* Arguments for this start alone. */
         struct output output, errors;
         kernel_handshake_server_end server;
-        bool ended; /* The process is gone; what came over TCP may still arrive. */
+        bool ended; /* The process is gone, and this is how: */
         struct process_end end;
 
         /* Its channels, its own or through the bridge. */

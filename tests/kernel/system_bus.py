@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 import unittest
 
@@ -111,6 +112,24 @@ class Bus(KernelTest):
         self.assertGreater(lost, 0)
         self.assertGreater(events, 0)
         self.assertEqual(notices, 1)
+
+    def test_a_durable_subscriber_owes_only_so_much(self):
+        """Beyond its bound the publisher hears that it is lost; what it owes is done when it goes on."""
+        kernel = self.start(configuration({"pluginId": "MetricLogger", "queueBytes": 20000}))
+        pid = kernel.wait_connected("MetricLogger")
+        client = self.client(kernel, "Publisher")
+        client.handshake()
+        os.kill(pid, signal.SIGSTOP)
+        sent = [client.login(number, ack=True) for number in range(200)]
+        lost = client.wait(lambda m: m["Header"]["MessageType"] == "Error", "a refusal")
+        self.assertEqual(lost["Payload"]["Code"], "EventsLost")
+        os.kill(pid, signal.SIGCONT)
+        answers = [client.wait_answer(message) for message in sent]
+        done = [number for number, answer in enumerate(answers) if answer["Payload"].get("OK")]
+        self.assertGreater(len(done), 10)
+        self.assertLess(len(done), 200)
+        log = self.read("MetricLogger/metrics/metrics.log")
+        self.assertEqual([int(user) for user in re.findall(r"\tUserId=(\d+)\t", log)], done)
 
     def test_an_event_larger_than_a_packet(self):
         kernel = self.start(configuration())

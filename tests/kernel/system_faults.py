@@ -11,10 +11,15 @@ import harness
 from harness import KernelTest, configuration, is_alive, wait_until
 
 TCP_PLUGIN = '''
-import json, socket, sys, threading, time, uuid
+import json, os, socket, sys, threading, time, uuid
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 identifier = options["--pluginId"]
-connection = socket.create_connection((options["--kernelHost"], int(options["--kernelPort"])))
+while True:
+    try:
+        connection = socket.create_connection((options["--kernelHost"], int(options["--kernelPort"])))
+        break
+    except OSError:
+        time.sleep(0.05)
 def send(kind, payload, sequence):
     connection.sendall((json.dumps({
         "Header": {"MessageType": kind, "MessageId": str(uuid.uuid4()), "Timestamp": "2025-12-02T10:35:00Z",
@@ -25,16 +30,29 @@ def beat():
     sequence = 0
     while True:
         sequence += 1
-        send("Heartbeat", {"Timestamp": "2025-12-02T10:35:00Z"}, sequence)
+        try:
+            send("Heartbeat", {"Timestamp": "2025-12-02T10:35:00Z"}, sequence)
+        except OSError:
+            return
         time.sleep(0.5)
 send("Handshake", {"Name": identifier, "Version": "0.1"}, 0)
 threading.Thread(target=beat, daemon=True).start()
-for line in connection.makefile("r", encoding="utf-8"):
-    message = json.loads(line)
-    if message["Header"]["MessageType"] == "CommandRequest":
-        print("heard", message["Metadata"]["Sender"], message["Payload"].get("Username"), flush=True)
-    elif message["Header"]["MessageType"] == "CommandResponse":
-        print("welcome", flush=True)
+def listen():
+    for line in connection.makefile("r", encoding="utf-8"):
+        message = json.loads(line)
+        if message["Header"]["MessageType"] == "CommandRequest":
+            print("heard", message["Metadata"]["Sender"], message["Payload"].get("Username"), flush=True)
+        elif message["Header"]["MessageType"] == "CommandResponse":
+            print("welcome", flush=True)
+try:
+    listen()
+except OSError:
+    pass
+'''
+
+# A plugin that outlives its connection makes a new one, in the same process.
+RECONNECT = '''
+os.execv(sys.executable, [sys.executable] + sys.argv)
 '''
 
 
@@ -198,6 +216,17 @@ class Faults(KernelTest):
         again = self.client(kernel, "Outside")
         again.handshake()
         self.assertEqual(kernel.list()["MetricLogger"][1], logger)
+
+    def test_a_stopped_bridge_is_replaced_alone(self):
+        """Plugins that come over TCP cannot be heard meanwhile, and are not blamed for it."""
+        self.write("Listener/plugin.py", TCP_PLUGIN + RECONNECT)
+        kernel = self.start(configuration({"pluginId": "Listener", "command": ["python3", "plugin.py"]},
+                                          {"pluginId": "MetricLogger"}, heartbeatTimeoutMs=2000))
+        bridge, listener, logger = (kernel.wait_connected(name) for name in ("Bridge", "Listener", "MetricLogger"))
+        os.kill(bridge, signal.SIGSTOP)
+        kernel.wait_connected("Bridge", other_than=bridge)
+        self.assertEqual(kernel.wait_connected("Listener"), listener, kernel.text)
+        self.assertEqual(kernel.wait_connected("MetricLogger"), logger)
 
     def test_a_plugin_that_always_fails_is_given_up(self):
         self.write("Broken/Broken", "#!/bin/sh\nexit 7\n", 0o755)
