@@ -110,32 +110,36 @@ static char *take_server_name(void) {
         return copy;
 }
 
+/* The command line is read, and it is no call for help. */
+static void run_for_kernel(leat_plugin *plugin, const char *server) {
+        if (server == NULL) {
+                leat_plugin_complain(
+                        plugin, "this is a plugin, to be started by leat-kernel (%s is not set); see --help",
+                        KERNEL_ENVIRONMENT);
+                plugin->exit_code = LEAT_PLUGIN_ERROR;
+                return;
+        }
+        plugin->id = plugin->arguments.id != NULL ? plugin->arguments.id : plugin->program->name;
+        plugin->heartbeat_due = plugin->tick_due = plugin->end_due = LEAT_FOREVER;
+        if (plugin->arguments.exit_after > 0)
+                plugin->end_due = loop_after(loop_now(), (uint64_t) (plugin->arguments.exit_after * 1000));
+        run(plugin, server);
+}
+
 int leat_plugin_main(int argc, char **argv, const leat_plugin_program *program, void *data) {
         leat_plugin plugin = { .program = program, .data = data, .parent = getppid() };
         char problem[ARGUMENTS_PROBLEM_SIZE];
-        char *server;
+        char *server = take_server_name();
 
         if (arguments_read(argc, argv, program->options, &plugin.arguments, problem) != 0) {
                 leat_plugin_complain(&plugin, "%s", problem);
-                return LEAT_PLUGIN_ERROR;
-        }
-        if (plugin.arguments.help) {
+                plugin.exit_code = LEAT_PLUGIN_ERROR;
+        } else if (plugin.arguments.help) {
                 arguments_help(stdout, program);
                 (void) fflush(stdout);
-                return LEAT_PLUGIN_DONE;
+        } else {
+                run_for_kernel(&plugin, server);
         }
-        server = take_server_name();
-        if (server == NULL) {
-                leat_plugin_complain(
-                        &plugin, "this is a plugin, to be started by leat-kernel (%s is not set); see --help",
-                        KERNEL_ENVIRONMENT);
-                return LEAT_PLUGIN_ERROR;
-        }
-        plugin.id = plugin.arguments.id != NULL ? plugin.arguments.id : program->name;
-        plugin.heartbeat_due = plugin.tick_due = plugin.end_due = LEAT_FOREVER;
-        if (plugin.arguments.exit_after > 0)
-                plugin.end_due = loop_after(loop_now(), (uint64_t) (plugin.arguments.exit_after * 1000));
-        run(&plugin, server);
         free(server);
         return plugin.exit_code;
 }

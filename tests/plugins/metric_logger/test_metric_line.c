@@ -29,7 +29,7 @@ static const char *line_of(leat_any payload, const char *sender, struct metric_c
         static struct metric_line line;
 
         free(line.data);
-        line = (struct metric_line){ NULL };
+        line = (struct metric_line){ .data = NULL };
         if (metric_line_write(&line, NOW, sender, payload, counts) != 0)
                 cr_assert_fail("no line");
         leat_payload_free(&payload);
@@ -80,7 +80,7 @@ static const char *escaped(const char *bytes, size_t size) {
         leat_text text = { bytes, size };
 
         free(line.data);
-        line = (struct metric_line){ NULL };
+        line = (struct metric_line){ .data = NULL };
         cr_assert_eq(metric_line_append_escaped(&line, text), 0);
         if (line.data == NULL)
                 return "";
@@ -134,7 +134,7 @@ Test(metric_line, a_name_of_a_mebibyte_fits) {
 }
 
 Test(metric_line, what_has_no_line_is_not_counted) {
-        struct metric_line line = { NULL };
+        struct metric_line line = { .data = NULL };
         struct metric_counts counts = { 0 };
         leat_any payload = login_payload(leat_text_of("u"), "yesterday");
 

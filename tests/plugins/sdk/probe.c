@@ -1,10 +1,14 @@
 /* A plugin that does on request whatever the SDK offers, and prints what came of it. */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <leat/plugin.h>
+
+#include "support.h"
 
 LEAT_MESSAGE(probe_note, (string, text));
 
@@ -93,6 +97,12 @@ static int act(leat_plugin *plugin, const char *what, const leat_plugin_message 
                 return leat_plugin_request(plugin, "Other", nil, on_answer, lost, LEAT_FOREVER);
         if (strcmp(what, "ask") == 0)
                 return leat_plugin_request(plugin, "Other", nil, on_answer, asked, leat_after_ms(30000));
+        if (strcmp(what, "hang") == 0) {
+                int r = leat_plugin_respond(plugin, request->id, nil, LEAT_FOREVER);
+
+                sleep_ms(100);
+                return r != 0 ? r : leat_plugin_publish(plugin, nil, LEAT_FOREVER);
+        }
         if (strcmp(what, "extend") == 0)
                 return leat_plugin_extend(plugin, 1234);
         if (strcmp(what, "watch") == 0)
@@ -165,6 +175,17 @@ static void stop(leat_plugin *plugin, const char *reason, void *data) {
         leat_plugin_say("stop %s", reason);
 }
 
+/* Whoever calls leat_plugin_main gets its signals back. */
+static void check_nothing_changed(void) {
+        struct sigaction pipe_action;
+        sigset_t mask;
+
+        check(sigaction(SIGPIPE, NULL, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL);
+        check(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+        check(sigismember(&mask, SIGTERM) == 0 && sigismember(&mask, SIGINT) == 0);
+        check(getenv(KERNEL_ENVIRONMENT) == NULL);
+}
+
 int main(int argc, char **argv) {
         static const char *const events[] = { "*", NULL };
         struct probe probe = { .number = 5 };
@@ -188,5 +209,9 @@ int main(int argc, char **argv) {
                 .stop = stop,
         };
 
-        return leat_plugin_main(argc, argv, &program, &probe);
+        int descriptors = count_descriptors(), code = leat_plugin_main(argc, argv, &program, &probe);
+
+        check_equal(count_descriptors(), descriptors);
+        check_nothing_changed();
+        return code;
 }

@@ -91,6 +91,23 @@ Test(plugin, beats_from_1_upwards) {
         cr_expect_eq(fake_end(&plugin), 0);
 }
 
+/* The channel keeps the order, so a heartbeat of some other thread would stand between the two messages. */
+Test(plugin, does_not_beat_while_its_work_hangs) {
+        struct fake_plugin plugin;
+        const to_kernel *command;
+
+        fake_start(&plugin, "/", argv);
+        fake_take_handshake(&plugin);
+        fake_welcome(&plugin, 1);
+        ask(&plugin, "hang");
+        (void) expect_message(&plugin, "CommandResponse", "hang");
+        command = fake_next(&plugin);
+        cr_assert_eq(command->tag, to_kernel_tag_message);
+        cr_expect_str_eq(command->message.header.message_type, "CommandRequest");
+        (void) kill(plugin.pid, SIGTERM);
+        cr_expect_eq(fake_end(&plugin), 0);
+}
+
 Test(plugin, answers_requests_at_once_later_or_with_an_error) {
         struct fake_plugin plugin;
 

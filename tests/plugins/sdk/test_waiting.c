@@ -20,7 +20,7 @@ static void expect_taken(struct waiter *waiter, const char *id) {
 }
 
 Test(waiting, each_is_taken_once_in_any_order_and_without_case) {
-        struct waiting waiting = { NULL };
+        struct waiting waiting = { .first = NULL };
 
         add(&waiting, 1, LEAT_FOREVER);
         add(&waiting, 2, LEAT_FOREVER);
@@ -38,7 +38,7 @@ Test(waiting, each_is_taken_once_in_any_order_and_without_case) {
 }
 
 Test(waiting, the_expired_ones_are_found_and_no_others) {
-        struct waiting waiting = { NULL };
+        struct waiting waiting = { .first = NULL };
 
         cr_expect_eq(waiting_earliest(&waiting), LEAT_FOREVER);
         add(&waiting, 1, 300);
@@ -55,7 +55,7 @@ Test(waiting, the_expired_ones_are_found_and_no_others) {
 }
 
 Test(waiting, is_bounded) {
-        struct waiting waiting = { NULL };
+        struct waiting waiting = { .first = NULL };
         struct waiter *waiter;
 
         for (int i = 0; i < LEAT_PLUGIN_MAX_WAITING; i++)

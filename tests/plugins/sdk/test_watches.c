@@ -11,7 +11,7 @@ static void ready(leat_plugin *plugin, uint64_t key, void *data) {
 }
 
 Test(watches, keys_are_unique_and_never_the_sdks_own) {
-        struct watches watches = { NULL };
+        struct watches watches = { .slots = NULL };
         uint64_t keys[100];
 
         for (size_t i = 0; i < 100; i++) {
@@ -26,7 +26,7 @@ Test(watches, keys_are_unique_and_never_the_sdks_own) {
 }
 
 Test(watches, an_old_key_never_finds_a_new_owner) {
-        struct watches watches = { NULL };
+        struct watches watches = { .slots = NULL };
         uint64_t old = 0, new = 0;
 
         cr_assert_eq(watches_add(&watches, ready, NULL, &old), 0);
