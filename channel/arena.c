@@ -4,7 +4,6 @@
 #include "arena.h"
 
 #include <errno.h>
-#include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +61,10 @@ int arena_allocate(struct arena *arena, size_t count, size_t size, void **ret_me
 
         if (__builtin_mul_overflow(count, size, &bytes) || bytes > arena->budget)
                 return LEAT_TOO_LARGE;
+        bytes = (bytes + ARENA_GRAIN - 1) & ~(ARENA_GRAIN - 1);
+        if (bytes > arena->budget)
+                return LEAT_TOO_LARGE; /* Many small arrays cost more than they hold. */
         arena->budget -= bytes;
-        bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
         if (!arena->blocks || arena->blocks->capacity - arena->blocks->used < bytes) {
                 int r = add_block(arena, bytes < 1024 ? 1024 : bytes);
 

@@ -3,9 +3,13 @@
 #ifndef LEAT_CHANNEL_ARENA_H
 #define LEAT_CHANNEL_ARENA_H
 
+#include <stdalign.h>
 #include <stddef.h>
 
 struct arena_block;
+
+/* Every piece costs a multiple of this. */
+#define ARENA_GRAIN alignof(max_align_t)
 
 struct arena {
         struct arena_block *blocks; /* The newest first. */

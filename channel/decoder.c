@@ -86,11 +86,12 @@ static int claim_items(struct decoder *decoder, size_t count) {
 
 static int open_message(struct decoder *decoder, const struct leat_type *type, unsigned char *memory,
                         size_t count) {
-        bool is_root = decoder->top == 0;
-        size_t least = is_root ? decoder->plan->required_fields : type->field_count;
+        bool may_differ = type == decoder->plan->type;
+        size_t least = may_differ ? decoder->plan->required_fields : type->field_count;
 
-        /* Only the message itself may have grown or shrunk by optional fields at its end, not what stands in it. */
-        if (count < least || (!is_root && count > type->field_count))
+        /* Only the message's own type, which may stand in itself through arrays, can have grown or shrunk by optional fields
+         * at its end; another one's change makes another fingerprint. */
+        if (count < least || (!may_differ && count > type->field_count))
                 return decoder_malformed(decoder);
         return open_frame(
                 decoder,

@@ -238,7 +238,7 @@ static int encode_user(struct encoder *encoder, const struct leat_type *type, co
 static int encode_plain(const struct plan *plan, const void *message, struct buffer *body) {
         int r = buffer_reserve(body, plan->plain_size);
 
-        if (r < 0)
+        if (r < 0 || plan->plain_size == 0)
                 return r;
         memset(body->data + body->size, 0, plan->plain_size);
         r = plain_encode(plan->type, plan->required_fields, message, body->data + body->size);

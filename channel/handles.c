@@ -84,9 +84,26 @@ static int describe(unsigned kind, const void *field, struct handle *handle) {
         }
 }
 
+/* By what is given and not by where it stands: a copy of the giver's variable holds the same thing. */
+static bool give_the_same(const struct handle *a, const struct handle *b) {
+        if (!a->giver.any || !b->giver.any || a->kind != b->kind)
+                return false;
+        switch (a->kind) {
+        case HANDLE_DESCRIPTOR:
+                return *a->giver.descriptor == *b->giver.descriptor;
+        case HANDLE_MEMORY:
+                return *a->giver.memory == *b->giver.memory;
+        case HANDLE_SENDER:
+                return *a->giver.sender == *b->giver.sender;
+        case HANDLE_RECEIVER:
+                return *a->giver.receiver == *b->giver.receiver;
+        }
+        return false;
+}
+
 static bool given_twice(const struct handles *handles, const struct handle *handle) {
         for (size_t i = 0; i < handles->count; i++)
-                if (handles->list[i].giver.any == handle->giver.any)
+                if (give_the_same(&handles->list[i], handle))
                         return true;
         return false;
 }
@@ -124,38 +141,63 @@ int handles_write_table(const struct handles *handles, struct buffer *message) {
         return 0;
 }
 
-static void release(struct handle *handle) {
+/* What was given, out of its giver's hands. */
+struct given {
+        enum handle_kind kind;
+        union {
+                int descriptor;
+                struct leat_memory *memory;
+                struct leat_sender *sender;
+                struct leat_receiver *receiver;
+        };
+};
+
+static struct given take_given(const struct handle *handle) {
+        struct given given = { .kind = handle->kind };
+
         switch (handle->kind) {
         case HANDLE_DESCRIPTOR:
-                *handle->giver.descriptor = close_fd(*handle->giver.descriptor);
+                given.descriptor = take_fd(handle->giver.descriptor);
+                break;
+        case HANDLE_MEMORY:
+                given.memory = memory_take(take_pointer(handle->giver.memory));
+                break;
+        case HANDLE_SENDER:
+                given.sender = leat_sender_take(handle->giver.sender);
+                break;
+        case HANDLE_RECEIVER:
+                given.receiver = leat_receiver_take(handle->giver.receiver);
+                break;
+        }
+        return given;
+}
+
+static void close_given(struct given *given) {
+        switch (given->kind) {
+        case HANDLE_DESCRIPTOR:
+                (void) close_fd(given->descriptor);
                 return;
         case HANDLE_MEMORY:
-                *handle->giver.memory = memory_unref(*handle->giver.memory);
+                (void) memory_unref(given->memory);
                 return;
         case HANDLE_SENDER:
-                leat_sender_close(handle->giver.sender);
+                leat_sender_close(&given->sender);
                 return;
         case HANDLE_RECEIVER:
-                leat_receiver_close(handle->giver.receiver);
+                leat_receiver_close(&given->receiver);
                 return;
         }
 }
 
-void handles_release_given(struct handles *handles, const struct leat_sender *sender) {
-        struct leat_sender **last = NULL;
-        size_t count = handles->count;
+/* All are taken before the first is closed: a receiver that is closed takes along what it had lent out, and that may be another
+ * of the things given, or the very sender by which they went, with the list in it. */
+void handles_release_given(const struct handles *handles) {
+        struct given given[LEAT_MAX_HANDLES];
+        size_t n_given = 0;
 
-        handles->count = 0;
-        for (size_t i = 0; i < count; i++) {
-                struct handle *handle = &handles->list[i];
-
-                if (!handle->giver.any)
-                        continue;
-                if (handle->kind == HANDLE_SENDER && *handle->giver.sender == sender)
-                        last = handle->giver.sender;
-                else
-                        release(handle);
-        }
-        if (last)
-                leat_sender_close(last); /* The list itself goes with it. */
+        for (size_t i = 0; i < handles->count; i++)
+                if (handles->list[i].giver.any)
+                        given[n_given++] = take_given(&handles->list[i]);
+        for (size_t i = 0; i < n_given; i++)
+                close_given(&given[i]);
 }

@@ -98,7 +98,7 @@ static int become(struct inbox_slot *slot, enum handle_kind kind, const struct f
 }
 
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
-               size_t limit) {
+               size_t *limit) {
         struct fingerprint fingerprint;
         enum handle_kind kind;
         size_t size;
@@ -113,7 +113,7 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
                         return LEAT_MALFORMED;
                 table += size;
                 table_size -= size;
-                r = become(&inbox->slots[i], kind, &fingerprint, &limit);
+                r = become(&inbox->slots[i], kind, &fingerprint, limit);
         }
         return r == 0 && table_size > 0 ? LEAT_MALFORMED : r;
 }

@@ -26,10 +26,10 @@ struct inbox {
 };
 
 /* Reads the table of `count` handles that describes `fds`, and takes the descriptors over, all of them, whatever it
- * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over `limit`), -ENOMEM. The inbox must be empty before.
- * -ENOBUFS: close the channel, it sends what cannot be closed. */
+ * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over *limit, from which its size is subtracted), -ENOMEM. The inbox must
+ * be empty before. */
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
-               size_t limit);
+               size_t *limit);
 
 /* Lets a field of a message refer to handle `index`: writes the field at `field`. 0; LEAT_MALFORMED (no such handle, used
  * before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */

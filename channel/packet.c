@@ -173,6 +173,8 @@ static int after_failed_receive(int fd, int error, leat_deadline deadline) {
         case EINTR:
         case ECONNRESET: /* Said once, before what is left to read, when the other end closed with something unread. */
                 return 0;
+        case ENOTCONN: /* A stranger's socket that never had another end. */
+                return LEAT_DISCONNECTED;
         case EAGAIN:
                 if (deadline == LEAT_NOW)
                         return LEAT_EMPTY;

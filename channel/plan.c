@@ -76,6 +76,8 @@ static int make_plan(const struct leat_type *type, struct plan **ret_plan) {
                 return -ENOMEM;
         plan->type = type;
         plan->required_fields = schema_required_fields(type);
+        if (type->field_count - plan->required_fields > FINGERPRINT_MAX_TAILS)
+                return -EINVAL;
         r = make_schema(plan);
         if (r == 0)
                 r = make_fingerprint(plan);

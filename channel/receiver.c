@@ -38,9 +38,13 @@ int receiver_create(struct connection *connection, const struct plan *plan,
         return 0;
 }
 
-/* Whether any descriptor can come by this channel: a handle, or the body of a message too large for a packet. */
+/* Every socket's buffer has room for a packet so large: the least is SOCK_MIN_SNDBUF, some 4.5 KiB, see socket(7). */
+#define ALWAYS_INLINE ((size_t) 4096 - PACKET_HEADER_SIZE)
+
+/* Whether any descriptor can come by this channel: a handle, or the body of a message too large for a packet, or for a
+ * buffer that somebody has made small (see transmit.c). */
 static bool takes_descriptors(const struct plan *plan) {
-        return !plan->plain || plan->plain_size > PACKET_MAX_INLINE;
+        return !plan->plain || plan->plain_size > ALWAYS_INLINE;
 }
 
 void receiver_prepare_socket(int fd, const struct plan *plan) {
@@ -83,6 +87,7 @@ struct payload {
         size_t body_size;
         const int *fds; /* The user's handles. */
         size_t n_fds;
+        size_t budget; /* What may still be decoded and shared. */
 };
 
 static int read_sealed(struct leat_receiver *receiver, int fd, size_t size) {
@@ -158,9 +163,7 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
 }
 
 /* From here on the user's descriptors in the packet belong to the inbox, or are disposed of. */
-static int fill_inbox(struct leat_receiver *receiver, const struct payload *payload) {
-        size_t limit = receiver->message_limit - payload->table_size - payload->body_size;
-
+static int fill_inbox(struct leat_receiver *receiver, struct payload *payload) {
         if (payload->n_fds == 0 && payload->table_size == 0)
                 return 0;
         if (!receiver->inbox) {
@@ -171,7 +174,7 @@ static int fill_inbox(struct leat_receiver *receiver, const struct payload *payl
                 }
         }
         return inbox_fill(receiver->inbox, payload->data, payload->table_size, payload->fds, payload->n_fds,
-                          limit);
+                          &payload->budget);
 }
 
 static int take_payload(struct leat_receiver *receiver, const struct packet *packet,
@@ -188,21 +191,22 @@ static int take_payload(struct leat_receiver *receiver, const struct packet *pac
                 r = take_sealed(receiver, packet, header, payload);
         else if (packet->size - PACKET_HEADER_SIZE > receiver->message_limit)
                 r = LEAT_TOO_LARGE;
-        if (r != 0)
+        if (r == 0)
+                payload->budget = receiver->message_limit - payload->table_size - payload->body_size;
+        else
                 dispose_all(receiver, payload->fds, payload->n_fds);
         return r;
 }
 
 static int decode_payload(struct leat_receiver *receiver, const struct plan *plan,
                           const struct payload *payload, enum encoding encoding, void *ret_message) {
-        size_t budget = receiver->message_limit - payload->table_size - payload->body_size;
         uint8_t *body = payload->data + payload->table_size;
         void *decoded;
         int r;
 
         if (encoding == ENCODING_PLAIN && plan->image_is_memory)
                 return decode_message(plan, encoding, body, payload->body_size, NULL, NULL, ret_message);
-        arena_reset(&receiver->arena, budget + plan->type->size);
+        arena_reset(&receiver->arena, payload->budget + plan->type->size + ARENA_GRAIN);
         /* Decoded aside, so that the user's struct is touched only by a message that is good. */
         r = arena_allocate(&receiver->arena, 1, plan->type->size, &decoded);
         if (r == 0)
@@ -225,8 +229,11 @@ static int open_packet(struct leat_receiver *receiver, const struct plan *plan, 
                 r = fill_inbox(receiver, &payload);
         if (r == 0)
                 r = decode_payload(receiver, plan, &payload, (enum encoding) header.encoding, ret_message);
-        if (r != 0)
+        if (r != 0) {
                 empty_inbox(receiver);
+                arena_reset(&receiver->arena, 0); /* What a bad message has cost is given back at once. */
+                buffer_reset(&receiver->sealed);
+        }
         return r;
 }
 

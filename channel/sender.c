@@ -84,7 +84,6 @@ int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, c
                      leat_deadline deadline) {
         struct transmission transmission;
         const struct plan *plan;
-        struct handles *handles;
         CALL_GUARD;
         int r;
 
@@ -107,9 +106,8 @@ int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, c
                 r = transmit(sender->connection->fd, &transmission, deadline);
         buffer_reset(&sender->body);
         buffer_reset(&sender->table);
-        handles = sender->handles;
-        if (r == 0 && handles)
-                handles_release_given(handles, sender); /* The sender itself may be gone after this. */
+        if (r == 0 && plan->carries_handles)
+                handles_release_given(sender->handles); /* The sender itself may be gone after this. */
         return r;
 }
 

@@ -55,6 +55,10 @@ static void leave_folder(struct leat_server *server) {
 }
 
 static void drop_candidate(struct leat_server *server, size_t index) {
+        /* Before it is closed, as always: in a forked child another descriptor may keep it in the epoll. */
+        if (server->candidates[index].receiver && server->process == fork_generation())
+                (void) epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL,
+                                 server->candidates[index].receiver->connection->fd, NULL);
         leat_receiver_close(&server->candidates[index].receiver);
         server->n_candidates--;
         memmove(&server->candidates[index], &server->candidates[index + 1],
@@ -188,9 +192,13 @@ static int add_candidate(struct leat_server *server, int fd) {
         return watch(server, fd);
 }
 
-/* Lets in who stands before the door. Bounded, so that a crowd cannot keep accept from its deadline. */
-static int admit(struct leat_server *server) {
-        for (int i = 0; i < BACKLOG; i++) {
+/* Lets in who stands before the door, while there is room; when there is none, the first of them, for one who has been heard
+ * and was silent. *ret_more: others may be left outside. */
+static int admit(struct leat_server *server, bool *ret_more) {
+        bool has_admitted = false;
+
+        *ret_more = false;
+        for (int i = 0; i < BACKLOG && (!has_admitted || server->n_candidates < MAX_CANDIDATES); i++) {
                 int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
                 int r;
 
@@ -205,7 +213,9 @@ static int admit(struct leat_server *server) {
                 r = add_candidate(server, fd);
                 if (r < 0)
                         return r;
+                has_admitted = true;
         }
+        *ret_more = true;
         return 0;
 }
 
@@ -267,14 +277,16 @@ int leat_server_accept(struct leat_server *server, const struct leat_type *type,
                 return r;
         if (server->listener < 0 || !fingerprint_compatible(&plan->fingerprint, &server->plan->fingerprint))
                 return -EINVAL;
-        for (;;) {
-                bool last = deadline_passed(deadline);
+        for (int round = 0;; round++) {
+                bool last = deadline_passed(deadline), more;
 
-                r = admit(server);
+                r = admit(server, &more);
                 if (r == 0)
                         r = hear_all(server, type, ret_receiver, ret_first);
                 if (r != LEAT_EMPTY)
                         return r;
+                if (more && round < BACKLOG)
+                        continue; /* All who stood there when we were called, but a crowd must not keep us. */
                 if (last)
                         return deadline == LEAT_NOW ? LEAT_EMPTY : LEAT_TIMEOUT;
                 wait_for_candidates(server, deadline);

@@ -58,11 +58,11 @@ static struct member *find_member(const struct leat_set_members *set, uint64_t k
         return found ? *found : NULL;
 }
 
-static int watch_member(struct leat_set_members *set, const struct member *member) {
+static int watch_member(const struct leat_set_members *set, int epoll_fd, const struct member *member) {
         struct epoll_event event = { .events = member->events };
 
         event.data.u64 = (uint64_t) set->places[member->index].generation << 32 | member->index;
-        return epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, member->fd, &event) < 0 ? -errno : 0;
+        return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, member->fd, &event) < 0 ? -errno : 0;
 }
 
 /* An epoll inherited by fork() shares its registrations with the parent's, so a child starts a new one. */
@@ -74,17 +74,17 @@ static int set_ready_for_use(struct leat_set_members *set) {
         fd = epoll_create1(EPOLL_CLOEXEC);
         if (fd < 0)
                 return -errno;
+        for (size_t i = 0; i < set->n_places; i++)
+                if (set->places[i].member) {
+                        int r = watch_member(set, fd, set->places[i].member);
+
+                        if (r < 0)
+                                return r; /* All of it is tried again at the next use. */
+                }
         (void) close_fd(set->epoll_fd);
         set->epoll_fd = take_fd(&fd);
         set->process = fork_generation();
         set->n_ready = set->next_ready = 0;
-        for (size_t i = 0; i < set->n_places; i++)
-                if (set->places[i].member) {
-                        int r = watch_member(set, set->places[i].member);
-
-                        if (r < 0)
-                                return r;
-                }
         return 0;
 }
 
@@ -139,7 +139,7 @@ static int insert_member(struct leat_set_members *set, struct member *member) {
         if (*entry != member)
                 return -EEXIST;
         set->places[member->index].generation++;
-        r = watch_member(set, member);
+        r = watch_member(set, set->epoll_fd, member);
         if (r < 0) {
                 (void) tdelete(member, &set->tree, compare_keys);
                 return r;
@@ -266,6 +266,7 @@ static int wait_for_events(struct leat_set_members *set, leat_deadline deadline)
 int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
         struct leat_set_members *members = set.object;
         struct member *member;
+        bool has_waited = false;
         CALL_GUARD;
         int n, r;
 
@@ -275,15 +276,14 @@ int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
         if (r < 0)
                 return r;
         while (!(member = next_ready(members))) {
+                if (has_waited && deadline_passed(deadline))
+                        return deadline == LEAT_NOW ? LEAT_EMPTY : LEAT_TIMEOUT;
                 n = wait_for_events(members, deadline);
                 if (n < 0 && errno != EINTR)
                         return -errno;
+                has_waited = true;
                 members->next_ready = 0;
                 members->n_ready = n > 0 ? n : 0;
-                if (n <= 0 && deadline == LEAT_NOW)
-                        return LEAT_EMPTY;
-                if (n <= 0 && deadline_passed(deadline))
-                        return LEAT_TIMEOUT;
         }
         *ret_key = member->key;
         return 0;
