@@ -48,9 +48,10 @@ static void turn_away(int descriptor) {
 /* Who has never said who it is has the least claim to its place. The list is in the order of coming, the newest first. */
 static bool make_room(struct bridge *bridge) {
         struct client *client, *oldest = NULL;
-        LIST_FOREACH(client, &bridge->clients, link)
-        if (LIST_EMPTY(&client->seats) && !client->holding)
-                oldest = client;
+        LIST_FOREACH(client, &bridge->clients, link) {
+                if (LIST_EMPTY(&client->seats) && !client->holding)
+                        oldest = client;
+        }
         if (!oldest || leat_after_ms(0) < oldest->nameless_until)
                 return false;
         client_refuse(oldest, refusal_code(REFUSAL_RATE_LIMITED), "Others wait for this place");
@@ -104,23 +105,27 @@ int bridge_start(struct bridge *bridge) {
         return r;
 }
 
-bool bridge_id_is_leaving(const struct bridge *bridge, const struct client *asking, const char *id) {
+bool bridge_id_is_leaving(struct bridge *bridge, const struct client *asking, const char *id) {
         const struct seat *seat;
-        const struct client *client;
-        LIST_FOREACH(seat, &bridge->leaving, link)
-        if (identifier_equal(seat->id, id))
-                return true;
-        LIST_FOREACH(client, &bridge->clients, link)
-        if (client != asking && client_seat(client, id))
-                return client_is_going(client);
+        struct client *client;
+        LIST_FOREACH(seat, &bridge->leaving, link) {
+                if (identifier_equal(seat->id, id))
+                        return true;
+        }
+        LIST_FOREACH(client, &bridge->clients, link) {
+                if (client != asking && client_seat(client, id))
+                        return client_gives_way(client);
+        }
         return false;
 }
 
 static void resume_all(struct bridge *bridge, enum wait wait) {
         struct client *client, *next;
         for (client = LIST_FIRST(&bridge->clients); client; client = next) {
-                next = LIST_NEXT(client, link); /* Resuming may close the connection, but no other. */
+                next = LIST_NEXT(client, link);
                 client_resume(client, wait);
+                if (next && next->closed) /* It gave way to this one, and is in another list now. */
+                        next = LIST_FIRST(&bridge->clients);
         }
 }
 

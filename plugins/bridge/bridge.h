@@ -27,8 +27,8 @@ int bridge_listen(struct bridge *bridge, const char *host, uint16_t port);
 /* Tells the kernel where, and begins to accept. */
 int bridge_start(struct bridge *bridge);
 
-/* Whether somebody who is on the way out still holds the id. */
-bool bridge_id_is_leaving(const struct bridge *bridge, const struct client *asking, const char *id);
+/* Whether somebody who is on the way out, or has to go now, still holds the id. */
+bool bridge_id_is_leaving(struct bridge *bridge, const struct client *asking, const char *id);
 
 /* Has everyone who waits for room on the bridge's own channel resumed once there may be some. */
 int bridge_wait_for_kernel(struct bridge *bridge);

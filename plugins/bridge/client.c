@@ -36,28 +36,36 @@ static bool is_answer(const kernel_message *message) {
         return is_type(message, "CommandResponse") || is_type(message, "Error");
 }
 
-/* Writes what the socket takes. False when that closed the connection. */
-static bool flush(struct client *c) {
-        if (c->blocked || c->wait == WAIT_ANSWER)
-                return true;
+/* The client reads no more. What it sent before it went is still done: it may have sent an event and left. */
+static void become_deaf(struct client *c) {
+        c->deaf = true;
+        c->blocked = false;
+        outbox_free(&c->outbox);
+}
+
+/* Writes what the socket takes. */
+static void flush(struct client *c) {
+        if (c->blocked || c->deaf || c->wait == WAIT_ANSWER)
+                return;
         int r = outbox_flush(&c->outbox, c->descriptor);
         c->blocked = r == LEAT_FULL;
-        if (r >= 0)
-                return true;
-        c->blocked = true; /* Nothing more can be written. */
-        client_close(c);
-        return false;
+        if (r < 0)
+                become_deaf(c);
 }
 
 /* So that what a fast reader is sent at once does not count as what a slow one leaves unread. */
 static void relieve(struct client *c) {
-        if (outbox_size(&c->outbox) > WRITE_SIZE && flush(c) && outbox_overflows(&c->outbox))
+        if (outbox_size(&c->outbox) > WRITE_SIZE)
+                flush(c);
+        if (outbox_overflows(&c->outbox))
                 client_close(c);
 }
 
 /* Queues bridge->line. */
 static void reply(struct client *c, int written) {
         const struct blob *line = &c->bridge->line;
+        if (c->deaf)
+                return;
         if (written != 0 || outbox_add_reply(&c->outbox, line->data, line->size) != 0)
                 client_close(c); /* No memory: it would wait for this for ever. */
         else
@@ -107,8 +115,8 @@ static bool answers_something(const kernel_message *message) {
 static void forward(struct client *c, struct seat *seat) {
         const kernel_message *message = &c->message.message;
         bool greets = !seat->spoken && is_type(message, "Handshake");
-        if (greets && !flush(c))
-                return;
+        if (greets)
+                flush(c);
         int r = seat_send(seat, message);
         if (r == LEAT_FULL && seat_wait_for_room(seat) == 0) {
                 c->wait = WAIT_ROOM;
@@ -222,6 +230,7 @@ void client_resume(struct client *c, enum wait wait) {
         client_settle(c);
 }
 
+/* Nothing more can be read. */
 static void end(struct client *c) {
         c->ended = true;
         c->close_by = leat_after_ms(CLOSE_MS);
@@ -229,7 +238,7 @@ static void end(struct client *c) {
         process(c);
         client_settle(c);
         if (!c->closed)
-                bridge_id_freed(c->bridge); /* It may stay a while: who waits for it must decide anew. */
+                bridge_id_freed(c->bridge); /* It may stay a while: who waits for its ids must decide anew. */
 }
 
 static void read_some(struct client *c) {
@@ -240,48 +249,63 @@ static void read_some(struct client *c) {
                 return;
         }
         ssize_t n = recv(c->descriptor, room, size, MSG_DONTWAIT);
-        if (n == 0) {
-                end(c);
-        } else if (n > 0) {
+        if (n > 0) {
                 line_reader_filled(&c->lines, (size_t) n);
                 process(c);
-        } else if (errno != EAGAIN && errno != EINTR) {
-                client_close(c);
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+                if (n < 0) {
+                        become_deaf(c);
+                        c->exhausted =
+                                true; /* A line that was cut by a reset is not taken for a whole one. */
+                }
+                end(c);
         }
 }
 
-static void watch(struct client *c, short events) {
-        leat_plugin *plugin = c->bridge->plugin;
-        if (events == c->watched)
-                return;
+static void unwatch(struct client *c) {
         if (c->key != 0)
-                leat_plugin_detach(plugin, c->key);
+                leat_plugin_detach(c->bridge->plugin, c->key);
         c->key = 0;
+}
+
+/* No events: a reset shows all the same. */
+static void watch(struct client *c, short events) {
+        if (c->key != 0 && events == c->watched)
+                return;
+        unwatch(c);
         c->watched = events;
-        if (events != 0 && leat_plugin_watch(plugin, c->descriptor, events, on_ready, c, &c->key) != 0)
+        if (leat_plugin_watch(c->bridge->plugin, c->descriptor, events, on_ready, c, &c->key) != 0)
                 client_close(c);
+}
+
+static bool is_done(const struct client *c) {
+        return c->exhausted && c->wait == WAIT_NOTHING &&
+               (c->deaf || (c->awaited == 0 && outbox_is_empty(&c->outbox)));
 }
 
 void client_settle(struct client *c) {
-        if (c->closed || !flush(c))
+        if (c->closed)
                 return;
-        bool idle = c->wait == WAIT_NOTHING && outbox_is_empty(&c->outbox);
-        if (outbox_overflows(&c->outbox) || (c->exhausted && idle && c->awaited == 0)) {
-                client_close(c);
-                return;
-        }
+        flush(c);
         bool reads = !c->ended && c->wait == WAIT_NOTHING;
-        watch(c, (short) ((reads ? POLLIN : 0) | (c->blocked ? POLLOUT : 0)));
+        if (is_done(c) || outbox_overflows(&c->outbox))
+                client_close(c);
+        else if (c->deaf && !reads)
+                unwatch(c);
+        else
+                watch(c, (short) ((reads ? POLLIN : 0) | (c->blocked ? POLLOUT : 0)));
 }
 
 static void on_ready(leat_plugin *plugin, uint64_t key, void *data) {
         struct client *c = data;
         struct bridge *bridge = c->bridge;
-        short watched = c->watched;
         (void) plugin;
         (void) key;
+        if (c->watched == 0)
+                become_deaf(c);
         c->blocked = false;
-        if (flush(c) && (watched & POLLIN))
+        flush(c);
+        if (c->watched & POLLIN)
                 read_some(c);
         client_settle(c);
         bridge_sweep(bridge);
@@ -314,7 +338,7 @@ static void undeliverable(struct client *c, struct seat *seat, const kernel_mess
 /* From the kernel's welcome on there may be events for it, and a simple client takes the first line for the answer to
  * its handshake: so that is what it gets first. */
 static void put_first(struct client *c, const struct blob *line) {
-        if (outbox_add_first(&c->outbox, line->data, line->size) != 0)
+        if (!c->deaf && outbox_add_first(&c->outbox, line->data, line->size) != 0)
                 client_close(c);
         client_resume(c, WAIT_ANSWER);
 }
@@ -331,7 +355,7 @@ void client_deliver(struct client *c, struct seat *seat, const kernel_message *m
                 undeliverable(c, seat, message, (enum refusal) r);
         else if (!event)
                 reply(c, r);
-        else if (r == 0)
+        else if (r == 0 && !c->deaf)
                 r = outbox_add_event(&c->outbox, line->data, line->size);
         if (event && r != 0)
                 c->outbox.lost++;
@@ -343,7 +367,7 @@ void client_deliver(struct client *c, struct seat *seat, const kernel_message *m
  * written last. */
 static void say_goodbye(struct client *c) {
         char rest[4096];
-        if (!c->blocked)
+        if (!c->blocked && !c->deaf)
                 outbox_flush(&c->outbox, c->descriptor);
         shutdown(c->descriptor, SHUT_WR);
         for (int i = 0; i < 64 && recv(c->descriptor, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
@@ -356,9 +380,7 @@ void client_close(struct client *c) {
         if (c->closed)
                 return;
         c->closed = true;
-        if (c->key != 0)
-                leat_plugin_detach(c->bridge->plugin, c->key);
-        c->key = 0;
+        unwatch(c);
         say_goodbye(c);
         while (!LIST_EMPTY(&c->seats))
                 seat_leave(LIST_FIRST(&c->seats));
@@ -369,17 +391,22 @@ void client_close(struct client *c) {
 
 struct seat *client_seat(const struct client *c, const char *id) {
         struct seat *seat;
-        LIST_FOREACH(seat, &c->seats, link)
-        if (identifier_equal(seat->id, id))
-                return seat;
+        LIST_FOREACH(seat, &c->seats, link) {
+                if (identifier_equal(seat->id, id))
+                        return seat;
+        }
         return NULL;
 }
 
-bool client_is_going(const struct client *c) {
+bool client_gives_way(struct client *c) {
         struct pollfd poller = { .fd = c->descriptor, .events = POLLRDHUP };
-        if (c->ended || c->wait == WAIT_ID) /* Two that wait for one another would wait for ever. */
+        if (c->wait == WAIT_ID) /* Two that wait for one another would wait for ever. */
                 return false;
-        return poll(&poller, 1, 0) > 0;
+        if (!c->ended)
+                return poll(&poller, 1, 0) > 0;
+        if (c->exhausted && c->wait == WAIT_NOTHING)
+                client_close(c); /* Only answers that are late keep it. */
+        return true;
 }
 
 int client_open(struct bridge *bridge, int descriptor, struct client **ret_client) {

@@ -35,6 +35,7 @@ struct client {
         enum wait wait;
         const struct seat *greeting;  /* Whose answer it is, with WAIT_ANSWER. */
         bool blocked;                 /* The socket took no more. */
+        bool deaf;                    /* Nothing can be written any more; what it has sent still counts. */
         bool ended;                   /* The client will send no more. */
         bool exhausted;               /* And all that it sent was looked at. */
         bool closed;                  /* To be freed. */
@@ -66,8 +67,9 @@ void client_close(struct client *client);
 /* The seat with this id, compared without case; NULL when it has none. */
 struct seat *client_seat(const struct client *client, const char *id);
 
-/* Whether the client has said goodbye, and what it said before is still to be read. */
-bool client_is_going(const struct client *client);
+/* Somebody else claims an id that this client holds. True when it will give it up: because it has said goodbye, and what it
+ * said before is still to be read; or because only answers keep it, and then it is closed now. */
+bool client_gives_way(struct client *client);
 
 void client_free(struct client *client);
 

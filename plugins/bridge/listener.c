@@ -84,12 +84,13 @@ int listener_open(const char *host, uint16_t port, struct listener *ret_listener
 }
 
 static void prepare_client(int descriptor) {
-        int on = 1, idle = 60, interval = 10, buffer = 128 << 10;
+        int on = 1, idle = 10, interval = 5, count = 4, buffer = 128 << 10;
         setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        /* A client may be silent for ever, but not dead. */
+        /* A client may be silent for ever, but not dead: it could not come back under its id. */
         setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
         setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+        setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
         /* Bounded here, so that what a client leaves unread waits in its outbox, where it is counted. */
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 }

@@ -286,6 +286,38 @@ class Ids(OneKernel):
             client.send(plugin, "Heartbeat", {})
             client.socket.close()
 
+    def test_client_that_left_while_it_waited_for_an_answer_can_come_back(self):
+        plugin, silent = self.new_id(), self.new_id()
+        target = self.client(silent)
+        for _ in range(3):
+            client = Client(self.kernel, plugin)
+            message_id = client.send(plugin, payload={}, Target=silent)
+            target.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+            client.socket.close()
+        self.client(plugin)
+
+    def test_what_a_client_sent_before_it_was_reset_is_done(self):
+        noise, wanted = self.new_id(), []
+        noisy, stop = self.client(noise), threading.Event()
+
+        def make_noise():
+            while not stop.is_set():
+                noisy.send(noise, payload="x" * 1000)
+        thread = threading.Thread(target=make_noise)
+        thread.start()
+        try:
+            for n in range(50):
+                plugin = self.new_id()
+                wanted.append(plugin)
+                with Client(self.kernel, plugin) as client:
+                    client.read_until(lambda m: m["Metadata"]["Sender"] == noise)
+                    client.send(plugin, payload=user_logged_in("gone"))  # What it has not read resets it now.
+        finally:
+            stop.set()
+            thread.join()
+        wait_until(lambda: all("Sender=" + plugin in self.kernel.metrics() for plugin in wanted),
+                   lambda: "%d of 50" % sum("Sender=" + plugin in self.kernel.metrics() for plugin in wanted))
+
     def test_client_that_half_closes_gets_its_answers_first(self):
         a, b = self.new_id(), self.new_id()
         target = self.client(b)
@@ -546,7 +578,7 @@ def do_anything(chance, client):
                                                                            "CommandResponse", "Error", ""]),
                               chance.choice([None, user_logged_in("x"), "y" * 5000]),
                               correlation=chance.choice([None, "", str(uuid.uuid4())]),
-                              Target=chance.choice([None, None, "C1", "nobody"]),
+                              Target=chance.choice([None, None, "Bridge", "nobody"]),
                               Ack=chance.choice([None, True, False]))).encode() + b"\n"
     what = chance.randrange(8)
     if what == 0:
