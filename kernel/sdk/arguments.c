@@ -1,7 +1,7 @@
-/* A plugin's command line is written by three parties: the kernel (in one of two spellings, depending on whose
- * kernel it is), the configuration, and whoever typed `start`. So it is forgiving: the last of a repeated option
- * counts, and what nobody knows is passed over. Only a value that cannot be what its option needs is an error,
- * since the plugin would otherwise do something that nobody asked for. */
+/* A plugin's command line is written by three parties: the kernel (in one of two spellings, depending on
+ * whose kernel it is), the configuration, and whoever typed `start`. So it is forgiving: the last of a
+ * repeated option counts, and what nobody knows is passed over. Only a value that cannot be what its
+ * option needs is an error, since the plugin would otherwise do something that nobody asked for. */
 #include "arguments.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Ids of messages and jobs. They name things across processes and restarts without anyone handing out numbers, so
- * they have to come from the system's randomness. */
+/* Ids of messages and jobs. They name things across processes and restarts without anyone handing out
+ * numbers, so they have to come from the system's randomness. */
 #include "leat/guid.h"
 
 #include <errno.h>

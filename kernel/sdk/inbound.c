@@ -1,5 +1,5 @@
-/* What the kernel sends to a plugin: events and requests for its callbacks, answers for those who wait, and word from
- * the kernel itself. */
+/* What the kernel sends to a plugin: events and requests for its callbacks, answers for those who wait,
+ * and word from the kernel itself. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,6 @@
-/* The one loop of a plugin: the kernel's messages, the plugin's own descriptors, signals, and the passing of time. The
- * heartbeat goes out from here and from nowhere else, so that it stops when the work is stuck. */
+/* The one loop of a plugin: the kernel's messages, the plugin's own descriptors, signals, and the passing
+ * of time. The heartbeat goes out from here and from nowhere else, so that it stops when the work is
+ * stuck. */
 #include <time.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-/* What a plugin sends: events, requests, answers and heartbeats. The kernel reads at all times, so there is room
- * unless it is stopped; then the sender waits here, but in a way that a signal can end. */
+/* What a plugin sends: events, requests, answers and heartbeats. The kernel reads at all times, so there
+ * is room unless it is stopped; then the sender waits here, but in a way that a signal can end. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Reading and writing the maps that the protocol's payloads are.
  *
- * A payload comes from a stranger. msgpack-c's usual unpacker allocates what an array's header claims, so one of five
- * bytes can ask for gigabytes; its parser underneath, a template that calls back for every value, allocates nothing. It
- * is instantiated here with callbacks that remember only what was asked for. */
+ * A payload comes from a stranger. msgpack-c's usual unpacker allocates what an array's header claims, so
+ * one of five bytes can ask for gigabytes; its parser underneath, a template that calls back for every
+ * value, allocates nothing. It is instantiated here with callbacks that remember only what was asked for. */
 #include "leat/payload.h"
 
 #include <errno.h>

@@ -58,7 +58,8 @@ void plugin_leave(leat_plugin *plugin, int exit_code, const char *reason);
 /* Reads the signals that came; the first one is a reason to leave. */
 void plugin_read_signals(leat_plugin *plugin);
 
-/* session: connects to the server `name`, shakes hands and fills in the channels and heartbeat_ms. False: it leaves. */
+/* session: connects to the server `name`, shakes hands and fills in the channels and heartbeat_ms. False:
+ * it leaves. */
 bool session_join(leat_plugin *plugin, const char *name);
 
 /* loop: until it leaves. */

@@ -1,7 +1,7 @@
-/* A plugin's lines go to the kernel through a pipe. When nobody reads it, a plain printf would stop the plugin, its
- * heartbeats, and in the end its life; a line on a console is not worth that. The pipe must not be made non-blocking
- * either, since whoever shares it would suffer. So it is asked before each piece whether there is room: a pipe that
- * is ready takes at least PIPE_BUF bytes at once (pipe(7), poll(2)). */
+/* A plugin's lines go to the kernel through a pipe. When nobody reads it, a plain printf would stop the
+ * plugin, its heartbeats, and in the end its life; a line on a console is not worth that. The pipe must
+ * not be made non-blocking either, since whoever shares it would suffer. So it is asked before each piece
+ * whether there is room: a pipe that is ready takes at least PIPE_BUF bytes at once (pipe(7), poll(2)). */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>

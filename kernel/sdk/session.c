@@ -1,6 +1,6 @@
-/* How a plugin joins its kernel: it connects to the one-shot server whose name it was given, introduces itself, and is
- * handed its two channels. While it waits it still listens to signals, and looks whether its parent is there: a
- * kernel that dies at this point has no channel yet whose end could tell. */
+/* How a plugin joins its kernel: it connects to the one-shot server whose name it was given, introduces
+ * itself, and is handed its two channels. While it waits it still listens to signals, and looks whether
+ * its parent is there: a kernel that dies at this point has no channel yet whose end could tell. */
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,9 +11,11 @@
 #define LOOK_EVERY_MS   500
 #define HEARTBEAT_MS    2000
 
-static bool fail(leat_plugin *plugin, int exit_code, const char *what, int r) {
+static bool fail(leat_plugin *plugin, const char *what, int r) {
+        bool gone = r == LEAT_DISCONNECTED || r == LEAT_REFUSED || r == LEAT_TIMEOUT;
+
         leat_plugin_complain(plugin, "%s: %s", what, leat_strerror(r));
-        plugin_leave(plugin, exit_code, what);
+        plugin_leave(plugin, gone ? LEAT_PLUGIN_KERNEL_GONE : LEAT_PLUGIN_ERROR, what);
         return false;
 }
 
@@ -47,7 +49,8 @@ static int send_handshake(leat_plugin *plugin, const char *name, kernel_welcome_
         return r;
 }
 
-/* Waits for the kernel's answer. 0 with a welcome that lives as long as `rx`; LEAT_EMPTY when it leaves instead. */
+/* Waits for the kernel's answer. 0 with a welcome that lives as long as `rx`; LEAT_EMPTY when it leaves
+ * instead. */
 static int wait_welcome(leat_plugin *plugin, kernel_welcome_receiver rx, leat_set set,
                         kernel_welcome *ret_welcome, leat_deadline deadline) {
         while (!plugin->leaving) {
@@ -98,8 +101,7 @@ static bool join(leat_plugin *plugin, kernel_welcome_receiver rx, leat_deadline 
         if (plugin->leaving)
                 return false;
         if (r != 0)
-                return fail(plugin, r > 0 ? LEAT_PLUGIN_KERNEL_GONE : LEAT_PLUGIN_ERROR,
-                            "the kernel did not answer the handshake", r);
+                return fail(plugin, "the kernel did not answer the handshake", r);
         return take_welcome(plugin, &welcome);
 }
 
@@ -111,19 +113,18 @@ bool session_join(leat_plugin *plugin, const char *name) {
         bool joined;
 
         if (r != 0)
-                return fail(plugin, LEAT_PLUGIN_ERROR, "cannot make a channel", r);
+                return fail(plugin, "cannot make a channel", r);
         r = send_handshake(plugin, name, &tx, deadline);
         kernel_welcome_sender_close(&tx); /* Given and gone, unless the send failed. */
         if (r != 0)
-                joined = fail(plugin, r > 0 ? LEAT_PLUGIN_KERNEL_GONE : LEAT_PLUGIN_ERROR,
-                              "cannot reach the kernel", r);
+                joined = fail(plugin, "cannot reach the kernel", r);
         else
                 joined = join(plugin, rx, deadline);
         kernel_welcome_receiver_close(&rx);
         if (joined) {
                 r = to_plugin_set_add(plugin->set, plugin->deliveries, KEY_DELIVERIES);
                 if (r != 0)
-                        return fail(plugin, LEAT_PLUGIN_ERROR, "cannot listen to the kernel", r);
+                        return fail(plugin, "cannot listen to the kernel", r);
         }
         return joined;
 }

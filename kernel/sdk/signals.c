@@ -1,5 +1,5 @@
-/* A plugin ends between two callbacks, never inside one: so signals have to arrive where everything arrives, in the
- * loop. */
+/* A plugin ends between two callbacks, never inside one: so signals have to arrive where everything
+ * arrives, in the loop. */
 #include "signals.h"
 
 #include <errno.h>

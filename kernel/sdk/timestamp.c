@@ -1,6 +1,6 @@
-/* Timestamps are text on the wire, and every implementation writes them a little differently: with or without a
- * fraction, a zone, even a time. Here they become one number and one spelling. The C library's strptime and timegm
- * are no help: they know no fractions and depend on the locale. */
+/* Timestamps are text on the wire, and every implementation writes them a little differently: with or
+ * without a fraction, a zone, even a time. Here they become one number and one spelling. The C library's
+ * strptime and timegm are no help: they know no fractions and depend on the locale. */
 #include "leat/timestamp.h"
 
 #include <time.h>
@@ -11,9 +11,9 @@
 #define FIRST_TICK (-719162 * TICKS_PER_DAY)
 #define LAST_TICK  (2932897 * TICKS_PER_DAY - 1)
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar, and back: Howard Hinnant, "chrono-Compatible Low-Level
- * Date Algorithms", https://howardhinnant.github.io/date_algorithms.html. Years start in March there, so that the
- * leap day is the last one. */
+/* Days since 1970-01-01 of a date of the Gregorian calendar, and back: Howard Hinnant, "chrono-Compatible
+ * Low-Level Date Algorithms", https://howardhinnant.github.io/date_algorithms.html. Years start in March
+ * there, so that the leap day is the last one. */
 static int64_t days_from_civil(int year, int month, int day) {
         int64_t y = month <= 2 ? year - 1 : year;
         int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -113,7 +113,8 @@ void leat_timestamp_text_now(char ret_text[LEAT_TIMESTAMP_SIZE]) {
         leat_timestamp_format(leat_timestamp_now(), ret_text);
 }
 
-/* What is left of a text. Every function below takes something off its front, or leaves it alone and says false. */
+/* What is left of a text. Every function below takes something off its front, or leaves it alone and says
+ * false. */
 struct reader {
         const char *p;
         const char *end;

@@ -1,5 +1,5 @@
-/* A request goes out and its answer comes back some time later through the same loop as everything else, so somebody
- * has to remember who asked. */
+/* A request goes out and its answer comes back some time later through the same loop as everything else,
+ * so somebody has to remember who asked. */
 #include "waiting.h"
 
 #include <errno.h>

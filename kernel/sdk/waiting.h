@@ -26,8 +26,8 @@ struct waiting {
 int waiting_add(struct waiting *waiting, const char *message_id, leat_deadline deadline,
                 leat_plugin_answer *answer, void *data);
 
-/* Takes out the one that waits for this message, or one whose deadline is not after `now`, or the oldest. NULL: there
- * is none. The caller frees it. */
+/* Takes out the one that waits for this message, or one whose deadline is not after `now`, or the oldest.
+ * NULL: there is none. The caller frees it. */
 struct waiter *waiting_take(struct waiting *waiting, const char *message_id);
 struct waiter *waiting_take_expired(struct waiting *waiting, leat_deadline now);
 struct waiter *waiting_take_any(struct waiting *waiting);

@@ -1,6 +1,6 @@
-/* A set speaks in numbers that must be unique, and a plugin wants a function called. This is the table between the
- * two. A key is a slot and the slot's generation, so that a key which was detached while it was about to be served
- * names nobody. */
+/* A set speaks in numbers that must be unique, and a plugin wants a function called. This is the table
+ * between the two. A key is a slot and the slot's generation, so that a key which was detached while it
+ * was about to be served names nobody. */
 #include "watches.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The values are random, but of the kind that the events were made for: a reader of the log should not have to guess
- * which field is which. */
+/* The values are random, but of the kind that the events were made for: a reader of the log should not
+ * have to guess which field is which. */
 #include "simulation.h"
 
 #include <sodium.h>

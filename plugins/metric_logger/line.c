@@ -1,5 +1,6 @@
-/* The metric log is read by other programs, line by line and field by field. A user's name may hold anything, a newline
- * and a forged metric behind it included, so every text is written with its control characters made visible. */
+/* The metric log is read by other programs, line by line and field by field. A user's name may hold
+ * anything, a newline and a forged metric behind it included, so every text is written with its control
+ * characters made visible. */
 #include "line.h"
 
 #include <errno.h>
@@ -36,8 +37,8 @@ static bool continues(const unsigned char *p, const unsigned char *end, size_t c
         return true;
 }
 
-/* The length of the UTF-8 character at p (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF), or 0 when
- * there is none. */
+/* The length of the UTF-8 character at p (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF), or
+ * 0 when there is none. */
 static size_t utf8_length(const unsigned char *p, const unsigned char *end) {
         unsigned char next = end - p > 1 ? p[1] : 0;
 

@@ -1,6 +1,6 @@
-/* The logger promises that an event it has answered for is in the log, and a reader of the log expects whole lines. Both
- * would be broken by a line that was half written: by a full disk, which is noticed and undone at once, or by a sudden
- * death, which the next start undoes. */
+/* The logger promises that an event it has answered for is in the log, and a reader of the log expects
+ * whole lines. Both would be broken by a line that was half written: by a full disk, which is noticed and
+ * undone at once, or by a sudden death, which the next start undoes. */
 #include "log.h"
 
 #include <errno.h>

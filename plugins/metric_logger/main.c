@@ -1,5 +1,5 @@
-/* MetricLogger: writes one line for each event to metrics/metrics.log and to its standard output. It is durable: what it
- * has answered for is in the file. */
+/* MetricLogger: writes one line for each event to metrics/metrics.log and to its standard output. It is
+ * durable: what it has answered for is in the file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,8 +27,8 @@ static int prepare(leat_plugin *plugin, void *data) {
         return r;
 }
 
-/* A log that cannot be written ends the logger: the kernel starts it again after a pause, and then delivers anew what was
- * not answered. */
+/* A log that cannot be written ends the logger: the kernel starts it again after a pause, and then
+ * delivers anew what was not answered. */
 static int on_event(leat_plugin *plugin, const leat_plugin_message *event, void *data) {
         struct logger *logger = data;
         char now[LEAT_TIMESTAMP_SIZE];

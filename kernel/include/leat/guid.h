@@ -14,8 +14,8 @@ extern "C" {
 /* Room for "6b3f3b56-c2bf-4f1c-9afa-1b21f2f6b0e8" and its NUL. */
 #define LEAT_GUID_SIZE 37
 
-/* Writes a new random GUID (RFC 9562, version 4) in lower case with hyphens: 122 bits of the system's randomness,
- * by libsodium. Any thread, and safe after fork. */
+/* Writes a new random GUID (RFC 9562, version 4) in lower case with hyphens: 122 bits of the system's
+ * randomness, by libsodium. Any thread, and safe after fork. */
 LEAT_PUBLIC void leat_guid_new(char ret_text[LEAT_GUID_SIZE]);
 
 /* Whether the text is a GUID of any version, in upper or lower case, with its four hyphens. */

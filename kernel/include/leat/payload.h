@@ -1,6 +1,6 @@
-/* Payloads: one MessagePack value in a leat_any, with a map of names and values at its root where it is one of the
- * protocol's own. This is enough to read and write such maps without knowing MessagePack; deeper values are read
- * with any MessagePack library.
+/* Payloads: one MessagePack value in a leat_any, with a map of names and values at its root where it is
+ * one of the protocol's own. This is enough to read and write such maps without knowing MessagePack;
+ * deeper values are read with any MessagePack library.
  *
  * Part of libleat-plugin. Reading never allocates, whatever the bytes claim, and never reads past them. */
 #ifndef LEAT_PAYLOAD_H
@@ -16,8 +16,9 @@
 extern "C" {
 #endif
 
-/* Bytes of text with a length of their own, since a string of the protocol may contain NUL. Borrowed, never NUL
- * terminated by promise; UTF-8 where it came from a well-behaved sender, which no reader may rely on. */
+/* Bytes of text with a length of their own, since a string of the protocol may contain NUL. Borrowed,
+ * never NUL terminated by promise; UTF-8 where it came from a well-behaved sender, which no reader may
+ * rely on. */
 typedef struct leat_text {
         const char *data; /* May be NULL when size is 0. */
         size_t size;
@@ -50,18 +51,18 @@ typedef struct leat_value {
 /* Deeper payloads are LEAT_MALFORMED. */
 #define LEAT_PAYLOAD_DEPTH 72
 
-/* Looks `count` names up in the map at the payload's root, in one pass: values[i] belongs to names[i]. A name that
- * stands twice has its last value. At most 64 names a call.
- * Returns 0, also when names are missing; LEAT_MALFORMED when the payload is no map, is torn, has bytes behind it
- * or nests deeper than LEAT_PAYLOAD_DEPTH (all values are then LEAT_VALUE_MISSING); -EINVAL for over 64 names. */
+/* Looks `count` names up in the map at the payload's root, in one pass: values[i] belongs to names[i]. A
+ * name that stands twice has its last value. At most 64 names a call. Returns 0, also when names are
+ * missing; LEAT_MALFORMED when the payload is no map, is torn, has bytes behind it or nests deeper than
+ * LEAT_PAYLOAD_DEPTH (all values are then LEAT_VALUE_MISSING); -EINVAL for over 64 names. */
 LEAT_PUBLIC int leat_payload_read(leat_any payload, const char *const names[], size_t count,
                                   leat_value ret_values[]);
 
 /* The same for one name. */
 LEAT_PUBLIC int leat_payload_find(leat_any payload, const char *name, leat_value *ret_value);
 
-/* Writing: a map of `count` members in the order given. Yours to free with leat_payload_free(). Only NIL, BOOLEAN,
- * INTEGER, REAL and TEXT can be written. Returns 0; -EINVAL for another kind, -ENOMEM. */
+/* Writing: a map of `count` members in the order given. Yours to free with leat_payload_free(). Only NIL,
+ * BOOLEAN, INTEGER, REAL and TEXT can be written. Returns 0; -EINVAL for another kind, -ENOMEM. */
 typedef struct leat_member {
         const char *name;
         leat_value value;

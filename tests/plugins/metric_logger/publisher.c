@@ -1,5 +1,5 @@
-/* A plugin that publishes numbered logins and wants each acknowledged. It prints what became of every one, and ends
- * when it knows that of all. Numbers are never used twice. */
+/* A plugin that publishes numbered logins and wants each acknowledged. It prints what became of every one,
+ * and ends when it knows that of all. Numbers are never used twice. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* What the real kernel does for a plugin is here only a few calls long, so that a test of the SDK fails for the SDK's
- * reasons. */
+/* What the real kernel does for a plugin is here only a few calls long, so that a test of the SDK fails
+ * for the SDK's reasons. */
 #include "fake_kernel.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
-/* A kernel of the smallest kind, for tests of the SDK and of single plugins: it starts one program, welcomes it, and
- * lets the test speak for the kernel. Every failure ends the test process with a line (see check in support.h). */
+/* A kernel of the smallest kind, for tests of the SDK and of single plugins: it starts one program,
+ * welcomes it, and lets the test speak for the kernel. Every failure ends the test process with a line
+ * (see check in support.h). */
 #ifndef LEAT_TESTS_FAKE_KERNEL_H
 #define LEAT_TESTS_FAKE_KERNEL_H
 

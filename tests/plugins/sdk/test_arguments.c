@@ -1,4 +1,5 @@
-/* Command lines: both spellings of the kernel's arguments, the plugin's own options, and what is passed over. */
+/* Command lines: both spellings of the kernel's arguments, the plugin's own options, and what is passed
+ * over. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

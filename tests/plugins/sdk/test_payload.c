@@ -116,8 +116,8 @@ Test(payload, what_is_no_map_or_not_whole_is_malformed) {
         cr_expect_eq(leat_payload_find(RAW("\x80"), "n", &value), 0);
 }
 
-/* Each truncation of a payload is malformed, and none is read past its end (in a block of exactly its size, so that
- * AddressSanitizer sees it). */
+/* Each truncation of a payload is malformed, and none is read past its end (in a block of exactly its
+ * size, so that AddressSanitizer sees it). */
 Test(payload, no_truncation_is_read_past_its_end) {
         const char whole[] = "\x83\xa1n\xd3\1\2\3\4\5\6\7\x08\xa3txt\xd9\3abc\xa1l\xdc\0\2\xc3\xc7\1\5x";
         size_t size = sizeof(whole) - 1;

@@ -304,7 +304,8 @@ Test(plugin, says_in_one_line_that_it_needs_a_kernel) {
         cr_expect_eq(pclose(output), 2 << 8);
 }
 
-/* The kernel is stopped: it reads nothing. A plugin that has something to send still ends when it is told to. */
+/* The kernel is stopped: it reads nothing. A plugin that has something to send still ends when it is told
+ * to. */
 Test(plugin, a_kernel_that_does_not_read_cannot_keep_it_from_a_signal) {
         struct fake_plugin plugin;
 
