@@ -11,6 +11,7 @@
  * that the parent's thread had popped but not yet closed at that moment. The child cannot tell whether the
  * number is still that file, and must not close a number that may be somebody else's.) */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
+#include "deadline.h"
 #include "fork.h"
 #include "reaper.h"
 
@@ -35,6 +37,13 @@ static atomic_int n_pending; /* On the stack, without the one in the thread's ha
 
 /* The fork_generation() of the process whose thread works on the stack; 0 when there is none. */
 static _Atomic uint64_t owner;
+
+/* Over the bound: how long to wait for the thread, and, after a wait in vain, how long not to. */
+#define PATIENCE_NS   INT64_C(100000000)
+#define IMPATIENCE_NS INT64_C(1000000000)
+#define PAUSE_NS      INT64_C(1000000)
+
+static _Atomic int64_t impatient_until;
 
 static void close_slowly(int fd) {
         const struct linger none = { .l_onoff = 0 };
@@ -117,9 +126,26 @@ static int create_thread(void) {
         return -r;
 }
 
+/* A thread that is only slow gets under the bound; one that hangs does not. */
+static bool thread_keeps_up(void) {
+        int64_t now = deadline_now(), end = now + PATIENCE_NS;
+
+        if (now < atomic_load(&impatient_until))
+                return false;
+        while (atomic_load(&n_pending) > REAPER_BOUND) {
+                struct timespec pause = deadline_left(end, PAUSE_NS);
+
+                if (deadline_passed(end)) {
+                        atomic_store(&impatient_until, deadline_now() + IMPATIENCE_NS);
+                        return false;
+                }
+                (void) ppoll(NULL, 0, &pause, NULL);
+        }
+        return true;
+}
+
 int reaper_close(int fd) {
         struct item *item;
-        int n;
 
         item = malloc(sizeof(*item));
         if (!item) {
@@ -128,11 +154,11 @@ int reaper_close(int fd) {
         }
 
         item->fd = fd;
-        n = atomic_fetch_add(&n_pending, 1) + 1;
+        (void) atomic_fetch_add(&n_pending, 1);
         push(item);
 
         if (try_own(fork_generation()) && create_thread() < 0)
                 reap(fork_generation());
 
-        return n > REAPER_BOUND ? -ENOBUFS : 0;
+        return atomic_load(&n_pending) <= REAPER_BOUND || thread_keeps_up() ? 0 : -ENOBUFS;
 }
