@@ -76,7 +76,7 @@ static const struct limits default_limits = {
         .restart_delay_ms = 100,
         .restart_delay_max_ms = 10000,
         .restart_limit = 15,
-        .healthy_ms = 10000,
+        .healthy_ms = 5000,
         .last_words_ms = 500,
         .queue_bytes = 1024 * 1024,
 };

@@ -290,8 +290,11 @@ static void close_all(struct kernel *kernel) {
         help_stop(kernel);
         for (size_t i = 0; i < kernel->n_rows; i++)
                 receipts_give_up(kernel, kernel->rows[i], "EventsLost", "the kernel stops");
-        for (size_t i = 0; i < kernel->n_rows; i++)
+        for (size_t i = 0; i < kernel->n_rows; i++) {
+                if (kernel->rows[i]->flushing) /* A sender leaves the set before it is closed. */
+                        kernel_unwatch(kernel, SUBJECT_DELIVERIES, kernel->rows[i]->serial);
                 row_free(kernel->rows[i]);
+        }
         free(kernel->rows);
         free(kernel->host);
         leat_set_close(&kernel->set);
