@@ -43,6 +43,9 @@ struct leat_receiver {
 int receiver_create(struct connection *connection, const struct plan *plan,
                     struct leat_receiver **ret_receiver);
 
+/* Whether any descriptor can come by a channel of this type: a handle, or the body of a message too large for a packet. */
+bool receiver_takes_descriptors(const struct plan *plan);
+
 /* Prepares a socket to be received from. */
 void receiver_prepare_socket(int fd, const struct plan *plan);
 

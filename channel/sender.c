@@ -1,5 +1,4 @@
-/* Sending: encode into room that is kept, hand it to the socket, then close what was given. A message whose memory is
- * its image is not even copied. */
+/* The sending end: its life and its socket. What is sent by it is in send.c. */
 #include "sender.h"
 
 #include <errno.h>
@@ -7,10 +6,7 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
-#include "decode.h"
-#include "encode.h"
 #include "guard.h"
-#include "transmit.h"
 
 int sender_create(struct connection *connection, const struct plan *plan, struct leat_sender **ret_sender) {
         struct leat_sender *sender = calloc(1, sizeof(*sender));
@@ -53,62 +49,6 @@ int sender_plan_for(const struct leat_sender *sender, const struct leat_type *ty
                 return -EINVAL;
         *ret_plan = plan;
         return 0;
-}
-
-static int prepare_handles(struct leat_sender *sender, const struct plan *plan) {
-        if (!plan->carries_handles)
-                return 0;
-        if (!sender->handles) {
-                sender->handles = malloc(sizeof(*sender->handles));
-                if (!sender->handles)
-                        return -ENOMEM;
-        }
-        sender->handles->count = 0;
-        return 0;
-}
-
-static int encode(struct leat_sender *sender, const struct plan *plan, const void *message,
-                  struct transmission *transmission) {
-        struct handles *handles = plan->carries_handles ? sender->handles : NULL;
-        int r = encode_message(plan, message, &sender->body, handles);
-
-        if (r == 0 && handles)
-                r = handles_write_table(handles, &sender->table);
-        transmission->body = sender->body.data;
-        transmission->body_size = sender->body.size;
-        transmission->handles = handles;
-        return r;
-}
-
-int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
-                     leat_deadline deadline) {
-        struct transmission transmission;
-        const struct plan *plan;
-        CALL_GUARD;
-        int r;
-
-        if (!sender)
-                return -EBADF;
-        r = sender_plan_for(sender, type, &plan);
-        if (r == 0)
-                r = prepare_handles(sender, plan);
-        if (r < 0)
-                return r;
-        transmission = (struct transmission){ .encoding = plan->plain ? ENCODING_PLAIN : ENCODING_MESSAGEPACK,
-                                              .tag = plan->tag,
-                                              .body = message,
-                                              .body_size = plan->plain_size,
-                                              .table = &sender->table,
-                                              .sealed_fd = -1 };
-        if (!plan->image_is_memory)
-                r = encode(sender, plan, message, &transmission);
-        if (r == 0)
-                r = transmit(sender->connection->fd, &transmission, deadline);
-        buffer_reset(&sender->body);
-        buffer_reset(&sender->table);
-        if (r == 0 && plan->carries_handles)
-                handles_release_given(sender->handles); /* The sender itself may be gone after this. */
-        return r;
 }
 
 int leat_sender_capacity(struct leat_sender *sender, size_t *ret_bytes) {

@@ -1,0 +1,22 @@
+/* Taking the next message out of a channel, as bytes and handles: nothing is known yet of what they mean. */
+#ifndef LEAT_CHANNEL_INCOMING_H
+#define LEAT_CHANNEL_INCOMING_H
+
+#include "leat/deadline.h"
+#include "receiver.h"
+
+/* It lives in the receiver's rooms until the next one is taken; its handles are in the receiver's inbox. */
+struct incoming {
+        uint8_t encoding;
+        uint8_t *body;
+        size_t size;
+        size_t budget; /* How much memory the message may still take when it is decoded. */
+};
+
+/* The message before it expires as soon as a packet has come. Results as leat_receiver_recv. */
+int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
+
+/* What was taken turns out to be no good: its handles are closed and its memory is given back at once. */
+void incoming_reject(struct leat_receiver *receiver);
+
+#endif

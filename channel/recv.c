@@ -1,0 +1,51 @@
+/* Receiving a message of a type: what came is decoded, and shown to the user only when all of it is good. */
+#include <errno.h>
+#include <string.h>
+
+#include "decode.h"
+#include "guard.h"
+#include "incoming.h"
+
+static int decode(struct leat_receiver *receiver, const struct plan *plan, const struct incoming *incoming,
+                  void *ret_message) {
+        enum encoding encoding = (enum encoding) incoming->encoding;
+        void *decoded;
+        int r;
+
+        if (encoding == ENCODING_PLAIN && plan->image_is_memory)
+                return decode_message(plan, encoding, incoming->body, incoming->size, NULL, NULL,
+                                      ret_message);
+        arena_reset(&receiver->arena, incoming->budget + plan->type->size + ARENA_GRAIN);
+        /* Decoded aside, so that the user's struct is touched only by a message that is good. */
+        r = arena_allocate(&receiver->arena, 1, plan->type->size, &decoded);
+        if (r == 0)
+                r = decode_message(plan, encoding, incoming->body, incoming->size, &receiver->arena,
+                                   receiver->inbox, decoded);
+        if (r == 0)
+                memcpy(ret_message, decoded, plan->type->size);
+        return r;
+}
+
+int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
+                       leat_deadline deadline) {
+        struct incoming incoming;
+        const struct plan *plan;
+        CALL_GUARD;
+        int r;
+
+        if (!receiver)
+                return -EBADF;
+        r = plan_get(type, &plan);
+        if (r < 0)
+                return r;
+        if (plan != receiver->plan &&
+            !fingerprint_compatible(&plan->fingerprint, &receiver->plan->fingerprint))
+                return -EINVAL;
+        r = incoming_take(receiver, &incoming, deadline);
+        if (r != 0)
+                return r;
+        r = decode(receiver, plan, &incoming, ret_message);
+        if (r != 0)
+                incoming_reject(receiver);
+        return r;
+}
