@@ -377,35 +377,23 @@ class SlowClients(OneKernel):
         greedy.socket.close()
         self.client(plugin)  # Its id is free again.
 
-    def test_silent_clients_hurt_nobody_and_too_many_are_refused(self):
-        silent = []
-        self.addCleanup(lambda: [c.socket.close() for c in silent])
-        refused = None
-        while refused is None:
+    def test_too_many_clients_are_refused(self):
+        named = []
+        self.addCleanup(lambda: [client.socket.close() for client in named])
+        while True:
             client = Client(self.kernel)
-            silent.append(client)
-            self.assertLess(len(silent), 1000)
-            client.socket.settimeout(0.02 if len(silent) > 200 else 0.0001)
-            try:
-                refused = client.read()
-            except (TimeoutError, BlockingIOError, socket.timeout):
-                pass
-        self.assertEqual(refused["Payload"]["Code"], "RateLimited")
-        self.assertIsNone(client.read())
-        silent.pop().socket.close()
-        silent[0].socket.settimeout(PATIENCE)
-        silent[0].shake_hands(self.new_id())
-        while silent:
-            silent.pop().socket.close()
-        wait_until(self.is_admitted)
-
-    def is_admitted(self):
-        with Client(self.kernel) as client:
-            try:
-                client.shake_hands(self.new_id())
-                return True
-            except (AssertionError, ConnectionError):
-                return False
+            named.append(client)
+            client.send(self.new_id(), "Handshake", {})
+            answer = client.read_until(lambda m: m["Header"]["MessageType"] in ("CommandResponse", "Error"))
+            if answer["Header"]["MessageType"] == "Error":
+                break
+            self.assertLess(len(named), 1000)
+        self.assertEqual(answer["Payload"]["Code"], "RateLimited")
+        self.assertIsNone(read_to_end(client))
+        named[0].shake_hands(self.new_id())
+        while named:
+            named.pop().socket.close()
+        wait_until(lambda: can_connect(self.kernel))
 
     def test_flood_of_lines_leaves_others_their_turn(self):
         plugin, other = self.new_id(), self.new_id()
@@ -506,6 +494,14 @@ class OwnKernel(unittest.TestCase):
             for n in range(count):
                 self.assertEqual(clients[0].answer_to("e%d" % n)["Payload"]["OK"], True)
             for client in clients:
+                client.socket.close()
+
+    def test_silent_clients_without_an_id_give_way_when_there_are_too_many(self):
+        with Kernel(PROGRAMS) as kernel, Client(kernel, "Known") as known:
+            silent = [Client(kernel) for _ in range(300)]
+            wait_until(lambda: can_connect(kernel))  # After ten seconds.
+            known.shake_hands("Known")
+            for client in silent:
                 client.socket.close()
 
     def test_clients_hear_the_end_of_the_kernel(self):
