@@ -123,7 +123,8 @@ static void forward(struct client *c, struct seat *seat) {
         } else if (r == LEAT_DISCONNECTED) {
                 client_close(c);
         } else if (r != 0) {
-                refuse(c, REFUSAL_RATE_LIMITED, leat_strerror(r));
+                bool ours = r != LEAT_TOO_LARGE && r != -EINVAL;
+                refuse(c, ours ? REFUSAL_RATE_LIMITED : REFUSAL_INVALID_MESSAGE, leat_strerror(r));
         } else {
                 c->awaited += expects_answer(message);
                 if (greets) {
@@ -255,8 +256,7 @@ static void read_some(struct client *c) {
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
                 if (n < 0) {
                         become_deaf(c);
-                        c->exhausted =
-                                true; /* A line that was cut by a reset is not taken for a whole one. */
+                        c->exhausted = true; /* A line that was cut short is not taken for a whole one. */
                 }
                 end(c);
         }
