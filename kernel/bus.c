@@ -1,5 +1,5 @@
-/* Events go to everybody who wants them, requests to one, answers back to who asked. Nothing here waits: a letter that
- * finds no room goes into the row's outbox, and the set tells when to try again. */
+/* Events go to everybody who wants them, requests to one, answers back to who asked. Nothing here waits: a
+ * letter that finds no room goes into the row's outbox, and the set tells when to try again. */
 #include "bus.h"
 
 #include <errno.h>
@@ -79,7 +79,8 @@ static const char *correlation_of(const kernel_message *message) {
 }
 
 /* Encodes the message for others; tells its sender when it cannot be. */
-static bool encode(struct kernel *kernel, struct row *row, const kernel_message *message, leat_encoded *ret_letter) {
+static bool encode(struct kernel *kernel, struct row *row, const kernel_message *message,
+                   leat_encoded *ret_letter) {
         int r = letters_forward(message, row->id, ret_letter);
 
         if (r != 0)
@@ -154,7 +155,8 @@ static struct row *find_asker(struct kernel *kernel, const char *correlation) {
         uint64_t hash = sent_ids_hash(correlation);
 
         for (size_t i = 0; i < kernel->n_rows; i++)
-                if (sent_ids_take(&kernel->rows[i]->asked, hash) || sent_ids_take(&kernel->rows[i]->said, hash))
+                if (sent_ids_take(&kernel->rows[i]->asked, hash) ||
+                    sent_ids_take(&kernel->rows[i]->said, hash))
                         return kernel->rows[i];
         return NULL;
 }
@@ -174,21 +176,25 @@ static void route_answer(struct kernel *kernel, struct row *row, const kernel_me
         if (asker)
                 bus_post(kernel, asker, letter, LETTER_ANSWER);
         else
-                SAY(kernel, "%s from plugin %s answers nothing (CorrelationId %s)", error ? "Error" : "CommandResponse",
-                    row->id, *correlation ? correlation : "missing");
+                SAY(kernel, "%s from plugin %s answers nothing (CorrelationId %s)",
+                    error ? "Error" : "CommandResponse", row->id, *correlation ? correlation : "missing");
         leat_encoded_close(&letter);
 }
 
 static void log_heartbeat(struct kernel *kernel, struct row *row, const kernel_message *message) {
-        int r = kernel->heartbeats < 0 ? 0 : heartbeats_write(kernel->heartbeats, row->id, message->metadata.sequence);
+        int r;
 
+        if (kernel->heartbeats < 0)
+                return;
+        r = heartbeats_write(kernel->heartbeats, row->id, message->metadata.sequence);
         if (r < 0) {
                 SAY(kernel, "%s cannot be written any more: %s", HEARTBEATS_NAME, leat_strerror(r));
                 close_descriptor(&kernel->heartbeats);
         }
 }
 
-/* A handshake inside a channel comes from a client of the bridge; a plugin of the kernel's has shaken hands before. */
+/* A handshake inside a channel comes from a client of the bridge; a plugin of the kernel's has shaken
+ * hands before. */
 static void answer_handshake(struct kernel *kernel, struct row *row, const kernel_message *message) {
         leat_encoded letter;
 
@@ -214,5 +220,6 @@ void bus_route(struct kernel *kernel, struct row *row, const kernel_message *mes
         else if (strcasecmp(type, "CommandResponse") == 0 || strcasecmp(type, "Error") == 0)
                 route_answer(kernel, row, message, strcasecmp(type, "Error") == 0);
         else
-                bus_refuse(kernel, row, "InvalidMessage", "the MessageType is unknown", message->header.message_id);
+                bus_refuse(kernel, row, "InvalidMessage", "the MessageType is unknown",
+                           message->header.message_id);
 }

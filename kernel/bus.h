@@ -4,8 +4,8 @@
 
 #include "kernel.h"
 
-/* Brings a letter on its way to a row, now or when its channel has room; it is shared, not given. A row without a
- * channel gets nothing. A row that leaves too many answers unread is marked to be cut. */
+/* Brings a letter on its way to a row, now or when its channel has room; it is shared, not given. A row
+ * without a channel gets nothing. A row that leaves too many answers unread is marked to be cut. */
 void bus_post(struct kernel *kernel, struct row *row, leat_encoded letter, enum letter_class class);
 
 /* Sends what waits for the row, after the set said that there is room. */

@@ -1,5 +1,6 @@
-/* Every line that the console answers stands here, as the parent system's users and scripts know it. What goes beyond it
- * (a state that "connected" does not tell) stands behind it, so that what was parsed before is parsed still. */
+/* Every line that the console answers stands here, as the parent system's users and scripts know it. What
+ * goes beyond it (a state that "connected" does not tell) stands behind it, so that what was parsed before
+ * is parsed still. */
 #include "commands.h"
 
 #include <stdio.h>
@@ -51,8 +52,8 @@ static void list_row(struct kernel *kernel, const struct row *row) {
                 snprintf(pid, sizeof(pid), "%d", (int) row->process.pid);
         if (row->state != STATE_RUNNING)
                 snprintf(state, sizeof(state), " (%s)", states_name(row->state));
-        SAY(kernel, "%s connected=%s lastseen=%s pid=%s%s", row->id, row_is_connected(row) ? "True" : "False", seen,
-            pid, state);
+        SAY(kernel, "%s connected=%s lastseen=%s pid=%s%s", row->id, row_is_connected(row) ? "True" : "False",
+            seen, pid, state);
 }
 
 static void list(struct kernel *kernel) {
@@ -116,8 +117,8 @@ static void name_plugin(struct kernel *kernel, const char *word) {
         const struct row *row = kernel_find_row(kernel, word);
 
         if (row)
-                SAY(kernel, "Plugin '%s' is known. Use 'start %s' to run it or 'help %s' for options.", row->id, row->id,
-                    row->id);
+                SAY(kernel, "Plugin '%s' is known. Use 'start %s' to run it or 'help %s' for options.",
+                    row->id, row->id, row->id);
         else
                 SAY(kernel, "Unknown command '%s'. Type 'help' for available commands.", word);
 }

@@ -1,8 +1,10 @@
-/* The configuration is written by hand, so a mistake in it must be answered with the place to look at: one line with
- * the file, the line and the key. What a key may hold is said by two tables, one for the top of the file and one for
- * a plugin; nothing in here knows a key by name except those tables and the few checks that need two values at once.
+/* The configuration is written by hand, so a mistake in it must be answered with the place to look at: one
+ * line with the file, the line and the key. What a key may hold is said by two tables, one for the top of
+ * the file and one for a plugin; nothing in here knows a key by name except those tables and the few
+ * checks that need two values at once.
  *
- * Unknown keys are not errors (the C# kernel ignores them), but they are told, for a mistyped key is one too. */
+ * Unknown keys are not errors (the C# kernel ignores them), but they are told, for a mistyped key is one
+ * too. */
 #include "configuration.h"
 
 #include <arpa/inet.h>
@@ -16,8 +18,8 @@
 
 #include "file.h"
 #include "identifier.h"
-#include "json_line.h"
 #include "ownership.h"
+#include "place.h"
 
 enum { FILE_MAX = 4 * 1024 * 1024, HOUR_MS = 60 * 60 * 1000 };
 
@@ -30,17 +32,17 @@ struct key {
         json_int_t least, most; /* Of a number. */
 };
 
-#define LIMIT_KEYS(type)                                                                                            \
-        { "heartbeatIntervalMs", NUMBER, offsetof(type, limits.heartbeat_interval_ms), 1, HOUR_MS },                \
-        { "heartbeatTimeoutMs", NUMBER, offsetof(type, limits.heartbeat_timeout_ms), 1, HOUR_MS },                  \
-        { "startTimeoutMs", NUMBER, offsetof(type, limits.start_timeout_ms), 1, HOUR_MS },                          \
-        { "stopTimeoutMs", NUMBER, offsetof(type, limits.stop_timeout_ms), 0, HOUR_MS },                            \
-        { "terminateTimeoutMs", NUMBER, offsetof(type, limits.terminate_timeout_ms), 0, HOUR_MS },                  \
-        { "restartDelayMs", NUMBER, offsetof(type, limits.restart_delay_ms), 1, HOUR_MS },                          \
-        { "restartDelayMaxMs", NUMBER, offsetof(type, limits.restart_delay_max_ms), 1, HOUR_MS },                   \
-        { "restartLimit", NUMBER, offsetof(type, limits.restart_limit), 0, 1000000 },                               \
-        { "healthyMs", NUMBER, offsetof(type, limits.healthy_ms), 1, HOUR_MS },                                     \
-        { "lastWordsMs", NUMBER, offsetof(type, limits.last_words_ms), 0, HOUR_MS },                                \
+#define LIMIT_KEYS(type)                                                                                     \
+        { "heartbeatIntervalMs", NUMBER, offsetof(type, limits.heartbeat_interval_ms), 1, HOUR_MS },         \
+        { "heartbeatTimeoutMs", NUMBER, offsetof(type, limits.heartbeat_timeout_ms), 1, HOUR_MS },           \
+        { "startTimeoutMs", NUMBER, offsetof(type, limits.start_timeout_ms), 1, HOUR_MS },                   \
+        { "stopTimeoutMs", NUMBER, offsetof(type, limits.stop_timeout_ms), 0, HOUR_MS },                     \
+        { "terminateTimeoutMs", NUMBER, offsetof(type, limits.terminate_timeout_ms), 0, HOUR_MS },           \
+        { "restartDelayMs", NUMBER, offsetof(type, limits.restart_delay_ms), 1, HOUR_MS },                   \
+        { "restartDelayMaxMs", NUMBER, offsetof(type, limits.restart_delay_max_ms), 1, HOUR_MS },            \
+        { "restartLimit", NUMBER, offsetof(type, limits.restart_limit), 0, 1000000 },                        \
+        { "healthyMs", NUMBER, offsetof(type, limits.healthy_ms), 1, HOUR_MS },                              \
+        { "lastWordsMs", NUMBER, offsetof(type, limits.last_words_ms), 0, HOUR_MS },                         \
         { "queueBytes", NUMBER, offsetof(type, limits.queue_bytes), 1024, 1024 * 1024 * 1024 }
 
 static const struct key top_keys[] = {
@@ -62,7 +64,8 @@ static const struct key plugin_keys[] = {
         { "arguments", WORDS, offsetof(struct plugin_configuration, arguments), 0, 0 },
         { "autoStart", SWITCH, offsetof(struct plugin_configuration, auto_start), 0, 0 },
         { "enabled", SWITCH, offsetof(struct plugin_configuration, enabled), 0, 0 },
-        { "exitAfterSeconds", NUMBER, offsetof(struct plugin_configuration, exit_after_seconds), 0, INT32_MAX },
+        { "exitAfterSeconds", NUMBER, offsetof(struct plugin_configuration, exit_after_seconds), 0,
+          INT32_MAX },
         LIMIT_KEYS(struct plugin_configuration),
         { NULL, TEXT, 0, 0, 0 },
 };
@@ -81,33 +84,15 @@ static const struct limits default_limits = {
         .queue_bytes = 1024 * 1024,
 };
 
-/* Where the reader is, for the sake of its errors. */
 struct reader {
         struct configuration *configuration;
-        const char *text;
-        size_t size;
-        const char *list;                    /* How the file spells "plugins". */
-        size_t index;                        /* The plugin's place in that list. */
         struct plugin_configuration *plugin; /* NULL at the top. */
+        struct place place;
         char *problem;
 };
 
-static char *describe(const struct reader *reader, const char *name, const char *what) {
-        const struct json_step steps[] = { { reader->list, 0 }, { NULL, reader->index }, { name, 0 } };
-        CLEANUP(free_text) char *line = NULL;
-        size_t first = reader->plugin ? 0 : 2, n = (reader->plugin ? 2U : 0U) + (name ? 1U : 0U);
-        unsigned number = json_line(reader->text, reader->size, steps + first, n);
-        const char *path = reader->configuration->path;
-
-        if (reader->plugin)
-                line = text_format("%s:%u: plugins[%zu]%s%s %s", path, number, reader->index, name ? "." : "",
-                                   name ? name : "", what);
-        else
-                line = text_format("%s:%u: %s%s%s", path, number, name ? name : "", name ? " " : "", what);
-        return line ? text_escaped(line) : NULL;
-}
-
-/* Both say what is the matter with the key `name` (NULL: with the object as a whole), as the rest of a sentence. */
+/* Both say what is the matter with the key `name` (NULL: with the object as a whole), as the rest of a
+ * sentence. */
 __attribute__((format(printf, 3, 4))) static int fail(struct reader *reader, const char *name,
                                                       const char *format, ...) {
         CLEANUP(free_text) char *what = NULL;
@@ -117,12 +102,12 @@ __attribute__((format(printf, 3, 4))) static int fail(struct reader *reader, con
         if (vasprintf(&what, format, arguments) < 0)
                 what = NULL;
         va_end(arguments);
-        reader->problem = what ? describe(reader, name, what) : NULL;
+        reader->problem = what ? place_complain(&reader->place, name, what) : NULL;
         return reader->problem ? -EINVAL : -ENOMEM;
 }
 
 static int warn(struct reader *reader, const char *name, const char *what) {
-        CLEANUP(free_text) char *line = describe(reader, name, what);
+        CLEANUP(free_text) char *line = place_complain(&reader->place, name, what);
 
         return line ? words_add(&reader->configuration->warnings, line) : -ENOMEM;
 }
@@ -184,7 +169,8 @@ static int read_switch(struct reader *reader, const char *name, json_t *value, b
 
 static int read_plugins(struct reader *reader, const char *name, json_t *list);
 
-static int read_key(struct reader *reader, const struct key *key, const char *name, json_t *value, char *object) {
+static int read_key(struct reader *reader, const struct key *key, const char *name, json_t *value,
+                    char *object) {
         char *target = object + key->offset;
 
         switch (key->kind) {
@@ -240,7 +226,8 @@ static int read_object(struct reader *reader, const struct key *keys, json_t *ob
         return r;
 }
 
-/* A file that lacks a working directory gets a folder named like the id, which then must be a name of a folder. */
+/* A file that lacks a working directory gets a folder named like the id, which then must be a name of a
+ * folder. */
 static int check_id(struct reader *reader) {
         const struct plugin_configuration *plugin = reader->plugin;
         const char *problem;
@@ -250,9 +237,10 @@ static int check_id(struct reader *reader) {
         problem = identifier_problem(plugin->id);
         if (problem)
                 return fail(reader, "pluginId", "\"%s\" %s", plugin->id, problem);
-        for (size_t i = 0; i < reader->index; i++)
+        for (size_t i = 0; i < reader->place.index; i++)
                 if (identifier_equal(reader->configuration->plugins[i].id, plugin->id))
-                        return fail(reader, "pluginId", "\"%s\" is also the id of plugins[%zu]", plugin->id, i);
+                        return fail(reader, "pluginId", "\"%s\" is also the id of plugins[%zu]", plugin->id,
+                                    i);
         if (!plugin->working_directory &&
             (strchr(plugin->id, '/') || strcmp(plugin->id, ".") == 0 || strcmp(plugin->id, "..") == 0))
                 return fail(reader, "pluginId", "\"%s\" is no folder's name, so it needs a workingDirectory",
@@ -288,9 +276,10 @@ static int read_plugins(struct reader *reader, const char *name, json_t *list) {
         configuration->plugins = calloc(json_array_size(list) + 1, sizeof(*configuration->plugins));
         if (!configuration->plugins)
                 return -ENOMEM;
-        reader->list = name;
+        reader->place.list = name;
         json_array_foreach(list, i, item) {
-                reader->index = i;
+                reader->place.index = i;
+                reader->place.in_list = true;
                 reader->plugin = &configuration->plugins[i];
                 *reader->plugin = (struct plugin_configuration){ .auto_start = true,
                                                                  .enabled = true,
@@ -303,6 +292,7 @@ static int read_plugins(struct reader *reader, const char *name, json_t *list) {
                 if (r < 0)
                         return r;
         }
+        reader->place.in_list = false;
         reader->plugin = NULL;
         return 0;
 }
@@ -326,19 +316,22 @@ static int check_host(struct reader *reader) {
 }
 
 static int parse(struct reader *reader) {
-        const char *text = reader->text;
+        const char *text = reader->place.text;
         json_error_t error;
         json_t *root;
         int r;
 
-        if (reader->size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* Windows' editors begin with a mark. */
-                reader->text += 3;
-                reader->size -= 3;
+        /* Windows' editors begin a file with a mark. */
+        if (reader->place.size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+                reader->place.text += 3;
+                reader->place.size -= 3;
         }
-        root = json_loadb(reader->text, reader->size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+        root = json_loadb(reader->place.text, reader->place.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                          &error);
         if (!root) {
-                CLEANUP(free_text) char *line = text_format("%s:%d: column %d: %s", reader->configuration->path,
-                                                            error.line, error.column, error.text);
+                const char *path = reader->configuration->path;
+                CLEANUP(free_text) char *line = text_format("%s:%d: column %d: %s", path, error.line,
+                                                            error.column, error.text);
                 reader->problem = line ? text_escaped(line) : NULL;
                 return reader->problem ? -EINVAL : -ENOMEM;
         }
@@ -359,7 +352,8 @@ static int resolve(struct configuration *configuration, const char *path) {
         return configuration->folder ? 0 : -ENOMEM;
 }
 
-static int prepare(const char *path, struct configuration **ret_configuration, char **ret_text, size_t *ret_size) {
+static int prepare(const char *path, struct configuration **ret_configuration, char **ret_text,
+                   size_t *ret_size) {
         struct configuration *configuration = calloc(1, sizeof(*configuration));
         int r = configuration ? resolve(configuration, path) : -ENOMEM;
 
@@ -383,8 +377,8 @@ static int prepare(const char *path, struct configuration **ret_configuration, c
 
 int configuration_load(const char *path, struct configuration **ret_configuration, char **ret_problem) {
         CLEANUP(free_text) char *text = NULL;
-        struct reader reader = { .list = "plugins" };
-        int r = prepare(path, &reader.configuration, &text, &reader.size);
+        struct reader reader = { .place = { .list = "plugins" } };
+        int r = prepare(path, &reader.configuration, &text, &reader.place.size);
 
         if (r < 0 && r != -ENOMEM) {
                 CLEANUP(free_text) char *line = text_format("%s: %s", path, strerror(-r));
@@ -394,7 +388,8 @@ int configuration_load(const char *path, struct configuration **ret_configuratio
         }
         if (r < 0)
                 return r;
-        reader.text = text;
+        reader.place.text = text;
+        reader.place.path = reader.configuration->path;
         r = parse(&reader);
         if (r < 0) {
                 configuration_free(reader.configuration);

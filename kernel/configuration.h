@@ -23,7 +23,7 @@ struct limits {
         uint32_t restart_delay_max_ms;
         uint32_t restart_limit;         /* So many quick failures in a row, and the plugin is given up. */
         uint32_t healthy_ms;            /* After so long in good health earlier failures are forgotten. */
-        uint32_t last_words_ms;         /* What came over TCP may arrive so long after its process has ended. */
+        uint32_t last_words_ms; /* What came over TCP may arrive so long after its process has ended. */
         uint32_t queue_bytes;           /* Of events that wait in the kernel for the plugin to read. */
 };
 
@@ -53,8 +53,8 @@ struct configuration {
         struct words warnings; /* One line each, to be shown. */
 };
 
-/* Reads the file. Returns 0; -ENOMEM; or -EINVAL with one line in *ret_problem (free it) that names the file, and, where
- * there is one, the line and the key. Free *ret_configuration with configuration_free(). */
+/* Reads the file. Returns 0; -ENOMEM; or -EINVAL with one line in *ret_problem (free it) that names the
+ * file, and, where there is one, the line and the key. Free *ret_configuration with configuration_free(). */
 int configuration_load(const char *path, struct configuration **ret_configuration, char **ret_problem);
 
 struct configuration *configuration_free(struct configuration *configuration);

@@ -1,5 +1,5 @@
-/* The console's small language. It says what was meant, and knows no plugin: what is done, and what is answered,
- * is decided by commands.c. */
+/* The console's small language. It says what was meant, and knows no plugin: what is done, and what is
+ * answered, is decided by commands.c. */
 #include "console.h"
 
 #include <errno.h>
@@ -41,7 +41,8 @@ static int split(const char *line, struct words *words) {
 }
 
 static bool asks_for_help(const char *word) {
-        return strcasecmp(word, "-h") == 0 || strcasecmp(word, "--help") == 0 || strcasecmp(word, "help") == 0;
+        return strcasecmp(word, "-h") == 0 || strcasecmp(word, "--help") == 0 ||
+               strcasecmp(word, "help") == 0;
 }
 
 static enum console_verb find_verb(const char *word) {
@@ -49,8 +50,9 @@ static enum console_verb find_verb(const char *word) {
                 const char *word;
                 enum console_verb verb;
         } verbs[] = {
-                { "help", CONSOLE_HELP }, { "?", CONSOLE_HELP },    { "list", CONSOLE_LIST },     { "kill", CONSOLE_KILL },
-                { "start", CONSOLE_START }, { "exit", CONSOLE_QUIT }, { "quit", CONSOLE_QUIT },   { "shutdown", CONSOLE_QUIT },
+                { "help", CONSOLE_HELP }, { "?", CONSOLE_HELP },        { "list", CONSOLE_LIST },
+                { "kill", CONSOLE_KILL }, { "start", CONSOLE_START },   { "exit", CONSOLE_QUIT },
+                { "quit", CONSOLE_QUIT }, { "shutdown", CONSOLE_QUIT },
         };
 
         for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)

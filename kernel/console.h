@@ -26,8 +26,8 @@ struct console_command {
         struct words words; /* What the pointers above point into. */
 };
 
-/* Takes a line apart. Words are separated by spaces and tabs; quotes, single or double, keep spaces in a word. Returns 0
- * or -ENOMEM; clear the command with console_clear(). */
+/* Takes a line apart. Words are separated by spaces and tabs; quotes, single or double, keep spaces in a
+ * word. Returns 0 or -ENOMEM; clear the command with console_clear(). */
 int console_parse(const char *line, struct console_command *ret_command);
 void console_clear(struct console_command *command);
 

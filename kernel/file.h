@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads a whole file of less than `most` bytes. Returns 0; -EFBIG; what open(2) and read(2) say; -ENOMEM. Free
- * *ret_text; it is not terminated. */
+/* Reads a whole file of less than `most` bytes. Returns 0; -EFBIG; what open(2) and read(2) say; -ENOMEM.
+ * Free *ret_text; it is not terminated. */
 int file_read(const char *path, size_t most, char **ret_text, size_t *ret_size);
 
 /* Joins with a slash, unless `name` is absolute. NULL when out of memory. */

@@ -1,5 +1,5 @@
-/* The trace that plugins leave while they live. Each line is written at once and in one piece, so that a kernel that is
- * killed leaves no half of one. */
+/* The trace that plugins leave while they live. Each line is written at once and in one piece, so that a
+ * kernel that is killed leaves no half of one. */
 #include "heartbeats.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* Asking a plugin for its help means running it, and a program may run for as long as it likes. So a help run is a child
- * like any other: watched by the kernel's set, shown line by line, and killed when its time is over. */
+/* Asking a plugin for its help means running it, and a program may run for as long as it likes. So a help
+ * run is a child like any other: watched by the kernel's set, shown line by line, and killed when its time
+ * is over. */
 #include "help.h"
 
 #include <stdio.h>
@@ -97,7 +98,8 @@ static int launch(struct kernel *kernel, const struct plugin_configuration *plug
         if (r == 0)
                 r = process_start(words->items, folder, NULL, ret_process);
         if (r != 0)
-                SAY(kernel, "Plugin %s cannot tell its help: %s: %s", plugin->id, words->items[0], leat_strerror(r));
+                SAY(kernel, "Plugin %s cannot tell its help: %s: %s", plugin->id, words->items[0],
+                    leat_strerror(r));
         return r;
 }
 
@@ -137,7 +139,8 @@ static void reap(struct help_run *run) {
                 return;
         }
         drain(run);
-        SAY(run->kernel, "Plugin %s help exited with code %d.", run->id, end.signal ? 128 + end.signal : end.code);
+        SAY(run->kernel, "Plugin %s help exited with code %d.", run->id,
+            end.signal ? 128 + end.signal : end.code);
         forget(run);
 }
 

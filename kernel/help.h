@@ -5,7 +5,8 @@
 #include "kernel.h"
 
 /* Runs the plugin's program with the words, or with --help when there are none. */
-void help_start(struct kernel *kernel, const struct plugin_configuration *plugin, char *const *words, size_t n_words);
+void help_start(struct kernel *kernel, const struct plugin_configuration *plugin, char *const *words,
+                size_t n_words);
 
 /* One of SUBJECT_HELP_… of a run is ready. */
 void help_ready(struct kernel *kernel, enum subject subject, uint64_t serial);

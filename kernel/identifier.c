@@ -1,6 +1,7 @@
-/* An id is typed by people, printed on terminals and used as a folder's name, so what may stand in one is decided here
- * once. Case is folded code point by code point, as .NET's OrdinalIgnoreCase does it, independent of the user's locale:
- * the plugins of the parent system are named by people who write Ø and ø. */
+/* An id is typed by people, printed on terminals and used as a folder's name, so what may stand in one is
+ * decided here once. Case is folded code point by code point, as .NET's OrdinalIgnoreCase does it,
+ * independent of the user's locale: the plugins of the parent system are named by people who write Ø and
+ * ø. */
 #include "identifier.h"
 
 #include <locale.h>

@@ -1,7 +1,7 @@
-/* Standard input may be a terminal, a pipe, a socket, a file or nothing. Each is read as it is: one read when there is
- * something, never O_NONBLOCK, which would change it for the shell that lent it. A file is always ready and cannot be
- * waited for. A terminal may belong to another job at the moment: reading it then would stop the kernel (SIGTTIN), so
- * the kernel looks again each second instead. */
+/* Standard input may be a terminal, a pipe, a socket, a file or nothing. Each is read as it is: one read
+ * when there is something, never O_NONBLOCK, which would change it for the shell that lent it. A file is
+ * always ready and cannot be waited for. A terminal may belong to another job at the moment: reading it
+ * then would stop the kernel (SIGTTIN), so the kernel looks again each second instead. */
 #include "input.h"
 
 #include <errno.h>

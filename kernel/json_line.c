@@ -1,6 +1,7 @@
-/* Jansson tells the line of a syntax error, but no value remembers where it came from. An error that names a wrong
- * value without its line sends the user searching, so the text is walked once more: this needs no parser, only to
- * know where strings, objects and arrays begin and end, because jansson has already found the text valid. */
+/* Jansson tells the line of a syntax error, but no value remembers where it came from. An error that names
+ * a wrong value without its line sends the user searching, so the text is walked once more: this needs no
+ * parser, only to know where strings, objects and arrays begin and end, because jansson has already found
+ * the text valid. */
 #include "json_line.h"
 
 #include <stdbool.h>

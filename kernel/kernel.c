@@ -1,5 +1,6 @@
-/* The table of rows. It is small and looked at often, so it is an array in the order of the serials, which only grow;
- * a key of the set names a row by its serial, so that readiness of a row that is gone finds nothing. */
+/* The table of rows. It is small and looked at often, so it is an array in the order of the serials, which
+ * only grow; a key of the set names a row by its serial, so that readiness of a row that is gone finds
+ * nothing. */
 #include "kernel.h"
 
 #include <poll.h>
@@ -7,7 +8,8 @@
 
 #include "identifier.h"
 
-struct row *kernel_add_row(struct kernel *kernel, const char *id, const struct plugin_configuration *configuration) {
+struct row *kernel_add_row(struct kernel *kernel, const char *id,
+                           const struct plugin_configuration *configuration) {
         const struct limits *limits = configuration ? &configuration->limits : &kernel->configuration->limits;
         struct row *row;
 

@@ -58,7 +58,8 @@ static inline uint64_t kernel_key(enum subject subject, uint64_t serial) {
 }
 
 /* Adds a row in state stopped; it belongs to the kernel. NULL when out of memory. */
-struct row *kernel_add_row(struct kernel *kernel, const char *id, const struct plugin_configuration *configuration);
+struct row *kernel_add_row(struct kernel *kernel, const char *id,
+                           const struct plugin_configuration *configuration);
 
 /* NULL when there is none (any more). */
 struct row *kernel_find_row(const struct kernel *kernel, const char *id);

@@ -1,5 +1,5 @@
-/* Every message that leaves the kernel is made here, so that what the kernel says of itself looks the same everywhere
- * and a forwarded message can never carry another sender than the channel it came by. */
+/* Every message that leaves the kernel is made here, so that what the kernel says of itself looks the same
+ * everywhere and a forwarded message can never carry another sender than the channel it came by. */
 #include "letters.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
-/* The table says what is to be done; here it is done. The one thing decided here, because it needs more than the table
- * knows, is which of its events an end is: to be restarted, not to be, or not any more.
+/* The table says what is to be done; here it is done. The one thing decided here, because it needs more
+ * than the table knows, is which of its events an end is: to be restarted, not to be, or not any more.
  *
- * A plugin's end has two sides, its process's and its channel's. What it has sent before it ended must still be read,
- * so a process's end counts only after its channel is drained. One that came over TCP has the bridge between; its
- * last words get a moment to arrive. */
+ * A plugin's end has two sides, its process's and its channel's. What it has sent before it ended must
+ * still be read, so a process's end counts only after its channel is drained. One that came over TCP has
+ * the bridge between; its last words get a moment to arrive. */
 #include "life.h"
 
 #include <errno.h>
@@ -129,7 +129,8 @@ static void give_up(struct kernel *kernel, struct row *row) {
 
         unsubscribe(kernel, row, "a durable subscriber has failed");
         if (row->failures > 0)
-                SAY(kernel, "Plugin %s %s. It has FAILED %u times in a row and is given up; 'start %s' tries again.",
+                SAY(kernel,
+                    "Plugin %s %s. It has FAILED %u times in a row and is given up; 'start %s' tries again.",
                     row->id, end ? end : "ended", row->failures, row->id);
         else
                 SAY(kernel, "Plugin %s has FAILED; 'start %s' tries again.", row->id, row->id);
@@ -273,7 +274,7 @@ void life_disconnect(struct kernel *kernel, struct row *row) {
         if (row_is_connected(row))
                 close_channels(kernel, row);
         if (row->process.pid > 0) {
-                row->heard = clock_now(); /* It may be on its way out, or come back over TCP; it has time for that. */
+                row->heard = clock_now(); /* It may be on its way out, or come back over TCP. */
                 kernel_wake_at(kernel, clock_add_ms(row->heard, row->limits->heartbeat_timeout_ms));
                 life_event(kernel, row, EVENT_CLOSED);
         } else
@@ -342,8 +343,8 @@ static void check_heartbeat(struct kernel *kernel, struct row *row, leat_deadlin
                 return;
         }
         if (replace)
-                SAY(kernel, "Plugin %s missed its heartbeat: nothing was heard for %u ms; it is replaced.", row->id,
-                    row->limits->heartbeat_timeout_ms);
+                SAY(kernel, "Plugin %s missed its heartbeat: nothing was heard for %u ms; it is replaced.",
+                    row->id, row->limits->heartbeat_timeout_ms);
         life_event(kernel, row, replace ? EVENT_OVERDUE : EVENT_LATE);
 }
 

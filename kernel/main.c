@@ -1,5 +1,5 @@
-/* leat-kernel: from the command line to the supervisor. What is wrong before there is anything to supervise is told on
- * standard error, in one line, with exit code 2. */
+/* leat-kernel: from the command line to the supervisor. What is wrong before there is anything to
+ * supervise is told on standard error, in one line, with exit code 2. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -53,10 +53,10 @@ static int load(const struct options *options, const struct places *places,
         int r = options->configuration ? 0 : search_configuration(places, &found);
 
         if (r == -ENOENT)
-                return mistake("", "there is no " CONFIGURATION_NAME " here or above; name one with --config");
+                return mistake("no " CONFIGURATION_NAME " here or above", "name one with --config");
         if (r == 0)
-                r = configuration_load(options->configuration ? options->configuration : found, ret_configuration,
-                                       &problem);
+                r = configuration_load(options->configuration ? options->configuration : found,
+                                       ret_configuration, &problem);
         if (r == 0)
                 r = configuration_add_bridge(*ret_configuration);
         return r == 0 ? 0 : mistake("", problem ? problem : strerror(-r));

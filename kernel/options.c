@@ -7,8 +7,10 @@
 enum { KEY_NO_CONSOLE = 256, KEY_PLUGIN_FOLDER };
 
 static const struct argp_option table[] = {
-        { "config", 'c', "PATH", 0, "The configuration (default: kernelconfig.json in this program's folder, the current "
-                                    "folder, or a folder above either)", 0 },
+        { "config", 'c', "PATH", 0,
+          "The configuration (default: kernelconfig.json in this program's folder, the current "
+          "folder, or a folder above either)",
+          0 },
         { "plugin-dir", KEY_PLUGIN_FOLDER, "DIR", 0, "Where to look for plugins' programs", 0 },
         { "no-console", KEY_NO_CONSOLE, NULL, 0, "Do not read commands from standard input", 0 },
         { NULL, 0, NULL, 0, NULL, 0 },

@@ -10,7 +10,8 @@ struct options {
         bool console;
 };
 
-/* Reads the command line; the pointers lead into it. Prints and exits for --help, --version (0) and mistakes (2). */
+/* Reads the command line; the pointers lead into it. Prints and exits for --help, --version (0) and
+ * mistakes (2). */
 struct options options_parse(int argc, char **argv);
 
 #endif

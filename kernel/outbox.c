@@ -1,6 +1,6 @@
-/* The kernel never waits for a plugin, so what a channel has no room for is kept here, up to a limit. Beyond it the
- * newest events are dropped: those that already wait are older, and a reader that catches up wants them in order. The
- * notice that tells how many are missing stands where they are missing. */
+/* The kernel never waits for a plugin, so what a channel has no room for is kept here, up to a limit.
+ * Beyond it the newest events are dropped: those that already wait are older, and a reader that catches up
+ * wants them in order. The notice that tells how many are missing stands where they are missing. */
 #include "outbox.h"
 
 #include <errno.h>

@@ -30,14 +30,14 @@ struct outbox {
 /* What a letter counts against the limit. */
 size_t outbox_cost(leat_encoded letter);
 
-/* Sends the letter if nothing waits before it and the channel has room; queues it otherwise (it is shared, not given).
- * 0: sent, queued, or an event dropped and counted. LEAT_DISCONNECTED: the plugin does not listen any more.
- * LEAT_TOO_LARGE: the answers that wait are over the limit, and this one is not among them. -ENOMEM and other errnos:
- * an answer could not be sent or kept. */
+/* Sends the letter if nothing waits before it and the channel has room; queues it otherwise (it is shared,
+ * not given). 0: sent, queued, or an event dropped and counted. LEAT_DISCONNECTED: the plugin does not
+ * listen any more. LEAT_TOO_LARGE: the answers that wait are over the limit, and this one is not among
+ * them. -ENOMEM and other errnos: an answer could not be sent or kept. */
 int outbox_post(struct outbox *outbox, to_plugin_sender to, leat_encoded letter, enum letter_class class);
 
-/* Sends what waits, as far as there is room. 0: nothing waits any more. LEAT_FULL: more waits. LEAT_DISCONNECTED. Another
- * error: an answer could not be sent at all and was dropped; call again. */
+/* Sends what waits, as far as there is room. 0: nothing waits any more. LEAT_FULL: more waits.
+ * LEAT_DISCONNECTED. Another error: an answer could not be sent at all and was dropped; call again. */
 int outbox_flush(struct outbox *outbox, to_plugin_sender to);
 
 /* Counts an event that was dropped elsewhere; it is told with the next letter, or by outbox_flush(). */

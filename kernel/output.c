@@ -1,5 +1,6 @@
-/* Two processes that print at the same time must not mix within a line, and a line's prefix says whose it is. So what
- * comes out of a pipe is kept until its line is whole. A line without an end would be kept for ever, so it is cut. */
+/* Two processes that print at the same time must not mix within a line, and a line's prefix says whose it
+ * is. So what comes out of a pipe is kept until its line is whole. A line without an end would be kept for
+ * ever, so it is cut. */
 #include "output.h"
 
 #include <errno.h>

@@ -14,9 +14,10 @@ struct output {
 
 typedef void output_line(void *context, const char *line, size_t size);
 
-/* Reads what is there, at most about 64 KiB so that one process cannot keep the kernel busy, and hands each whole line
- * on, without its end ("\n" or "\r\n"). `descriptor` must not wait. Returns 0 when there may be more now, LEAT_EMPTY when there
- * is not, LEAT_DISCONNECTED at the end, after the unfinished last line was handed on. */
+/* Reads what is there, at most about 64 KiB so that one process cannot keep the kernel busy, and hands
+ * each whole line on, without its end ("\n" or "\r\n"). `descriptor` must not wait. Returns 0 when there
+ * may be more now, LEAT_EMPTY when there is not, LEAT_DISCONNECTED at the end, after the unfinished last
+ * line was handed on. */
 int output_read(struct output *output, int descriptor, output_line *line, void *context);
 
 /* The same for bytes that were read elsewhere. */

@@ -1,4 +1,5 @@
-/* Cleanup attributes, so that a function that fails half-way gives back what it holds: fill a local, publish last. */
+/* Cleanup attributes, so that a function that fails half-way gives back what it holds: fill a local,
+ * publish last. */
 #ifndef LEAT_KERNEL_OWNERSHIP_H
 #define LEAT_KERNEL_OWNERSHIP_H
 

@@ -1,8 +1,9 @@
-/* Everything about a child that has to be right once and for all. A plugin must not outlive the kernel, whatever ends
- * the kernel: the parent-death signal sees to that, and because it is set after fork, the child looks afterwards
- * whether its parent is still the one that made it. A signal must never reach a stranger that has inherited a pid: the
- * process itself is addressed by its pidfd, its group only while the leader is unreaped (a zombie still holds the
- * number). The exit of execve is learned from a pipe that closes on success. */
+/* Everything about a child that has to be right once and for all. A plugin must not outlive the kernel,
+ * whatever ends the kernel: the parent-death signal sees to that, and because it is set after fork, the
+ * child looks afterwards whether its parent is still the one that made it. A signal must never reach a
+ * stranger that has inherited a pid: the process itself is addressed by its pidfd, its group only while
+ * the leader is unreaped (a zombie still holds the number). The exit of execve is learned from a pipe that
+ * closes on success. */
 #include "process.h"
 
 #include <errno.h>
@@ -168,8 +169,16 @@ int process_start(char *const *words, const char *working_directory, const char 
             (r = above_standard(&errors[1])) == 0)
                 r = above_standard(&failure[1]);
         if (r == 0) {
-                struct plan plan = { words, environment, working_directory, getpid(), input, output[1], errors[1],
-                                     failure[1] };
+                struct plan plan = {
+                        .words = words,
+                        .environment = environment,
+                        .working_directory = working_directory,
+                        .parent = getpid(),
+                        .input = input,
+                        .output = output[1],
+                        .errors = errors[1],
+                        .failure = failure[1],
+                };
 
                 r = launch(&plan, &process.pid, &process.descriptor);
         }

@@ -1,9 +1,10 @@
-/* An acknowledged event is owed by every durable subscriber until it has answered, also while that subscriber is being
- * restarted: what it owes then is posted to it again, so it may see an event twice, but never miss one that its
- * publisher believes done. The publisher hears exactly once: that all have answered, or that one never will.
+/* An acknowledged event is owed by every durable subscriber until it has answered, also while that
+ * subscriber is being restarted: what it owes then is posted to it again, so it may see an event twice,
+ * but never miss one that its publisher believes done. The publisher hears exactly once: that all have
+ * answered, or that one never will.
  *
- * A receipt is shared by those who owe it and freed by the last. Its publisher is remembered by its session, since
- * an answer must not go to a process that never asked. */
+ * A receipt is shared by those who owe it and freed by the last. Its publisher is remembered by its
+ * session, since an answer must not go to a process that never asked. */
 #include "receipts.h"
 
 #include <errno.h>
@@ -110,9 +111,10 @@ static int append(struct duties *duties, struct receipt *receipt) {
 
 int receipts_owe(struct kernel *kernel, struct receipt *receipt, struct row *row) {
         size_t cost = outbox_cost(receipt->event);
-        int r = row->duties.bytes > 0 && row->duties.bytes + cost > row->outbox.limit ? LEAT_FULL :
-                                                                                     append(&row->duties, receipt);
+        int r = LEAT_FULL;
 
+        if (row->duties.bytes == 0 || row->duties.bytes + cost <= row->outbox.limit)
+                r = append(&row->duties, receipt);
         if (r != 0) {
                 fail(kernel, receipt, "EventsLost", "a durable subscriber is too far behind");
                 return r;
@@ -182,7 +184,8 @@ void receipts_post_again(struct kernel *kernel, struct row *row) {
                         bus_post(kernel, row, at(&row->duties, i)->event, LETTER_DUTY);
 }
 
-/* What its publisher knows to be lost need not be kept; a subscriber that never answers would be full for ever. */
+/* What its publisher knows to be lost need not be kept; a subscriber that never answers would be full for
+ * ever. */
 static void forget_told(struct kernel *kernel, struct row *row) {
         while (row->duties.count > 0 && at(&row->duties, 0)->told)
                 release(kernel, take(&row->duties, 0));

@@ -1,23 +1,24 @@
-/* Acknowledgements: an event whose publisher wants to hear when every durable subscriber has done its work. */
+/* Acknowledgements: an event whose publisher wants to hear when every durable subscriber has done its
+ * work. */
 #ifndef LEAT_KERNEL_RECEIPTS_H
 #define LEAT_KERNEL_RECEIPTS_H
 
 #include "kernel.h"
 
-/* Notes that `publisher` waits for an answer to its event `message_id`. It holds itself open until receipts_close().
- * NULL when out of memory. */
+/* Notes that `publisher` waits for an answer to its event `message_id`. It holds itself open until
+ * receipts_close(). NULL when out of memory. */
 struct receipt *receipts_open(struct kernel *kernel, const struct row *publisher, const char *message_id,
                               leat_encoded event);
 
-/* Adds the event to what the durable row owes. Returns 0; LEAT_FULL: it owes too much already (the publisher is told);
- * -ENOMEM (likewise). */
+/* Adds the event to what the durable row owes. Returns 0; LEAT_FULL: it owes too much already (the
+ * publisher is told); -ENOMEM (likewise). */
 int receipts_owe(struct kernel *kernel, struct receipt *receipt, struct row *row);
 
 /* The event has been handed to all; the answer goes out as soon as nobody owes it any more, maybe now. */
 void receipts_close(struct kernel *kernel, struct receipt *receipt);
 
-/* A durable row has answered a message. Returns whether that was an event it owed; `letter` (already made from the
- * answer) goes to the publisher when it is an error. */
+/* A durable row has answered a message. Returns whether that was an event it owed; `letter` (already made
+ * from the answer) goes to the publisher when it is an error. */
 bool receipts_answer(struct kernel *kernel, struct row *row, const char *message_id, bool error,
                      leat_encoded letter);
 

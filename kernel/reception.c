@@ -1,5 +1,5 @@
-/* A plugin proves who it is once, at its handshake: by being the process that the kernel started, or by the bridge's
- * word for the connection that it came by. From then on its channel is its identity. */
+/* A plugin proves who it is once, at its handshake: by being the process that the kernel started, or by
+ * the bridge's word for the connection that it came by. From then on its channel is its identity. */
 #include "reception.h"
 
 #include <errno.h>
@@ -87,8 +87,10 @@ static size_t most_rows(void) {
         return (limit.rlim_cur - DESCRIPTORS_SPARE) / DESCRIPTORS_A_ROW;
 }
 
-/* Finds or makes the row for an id that a TCP connection claims; NULL, with the reason, when it may not have it. */
-static struct row *claim(struct kernel *kernel, const char *id, const char **ret_code, const char **ret_text) {
+/* Finds or makes the row for an id that a TCP connection claims; NULL, with the reason, when it may not
+ * have it. */
+static struct row *claim(struct kernel *kernel, const char *id, const char **ret_code,
+                         const char **ret_text) {
         struct row *row;
 
         *ret_code = "InvalidId";

@@ -1,4 +1,5 @@
-/* A row of the kernel's table: one plugin, or one client that came through the bridge, with all that belongs to it. */
+/* A row of the kernel's table: one plugin, or one client that came through the bridge, with all that
+ * belongs to it. */
 #ifndef LEAT_KERNEL_ROW_H
 #define LEAT_KERNEL_ROW_H
 
@@ -19,7 +20,8 @@ enum { BRIDGE_CANNOT_LISTEN = 3 };
 /* How far a process that is to end has been urged. */
 enum urgency { URGENCY_TOLD, URGENCY_TERMINATED, URGENCY_KILLED };
 
-/* The acknowledged events that a durable plugin has not answered, oldest first; answered ones in between are NULL. */
+/* The acknowledged events that a durable plugin has not answered, oldest first; answered ones in between
+ * are NULL. */
 struct duties {
         struct receipt **ring;
         size_t places, head, count; /* places: a power of two. */
@@ -69,7 +71,8 @@ struct row {
         bool durable;
         struct outbox outbox;
         struct duties duties;
-        struct sent_ids said, asked; /* Events are many and rarely answered; they must not crowd out requests. */
+        struct sent_ids said,
+                asked; /* Events are many and rarely answered; they must not crowd out requests. */
 };
 
 /* A row in state stopped. NULL when out of memory. */

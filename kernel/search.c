@@ -1,5 +1,6 @@
-/* A configuration written for another machine, or for another build of the same plugins, should work where it lies; so
- * what it names is searched in a fixed order of places, and what it leaves out is guessed from the plugin's id. */
+/* A configuration written for another machine, or for another build of the same plugins, should work where
+ * it lies; so what it names is searched in a fixed order of places, and what it leaves out is guessed from
+ * the plugin's id. */
 #include "search.h"
 
 #include <dirent.h>
@@ -57,8 +58,8 @@ void places_clear(struct places *places) {
         *places = (struct places){ 0 };
 }
 
-/* Calls `accepts` on folder/name, and, with `parents`, on the same name in each folder above. Returns 0 and the path, or
- * -ENOENT, -ENOMEM. */
+/* Calls `accepts` on folder/name, and, with `parents`, on the same name in each folder above. Returns 0
+ * and the path, or -ENOENT, -ENOMEM. */
 static int search_upwards(const char *folder, const char *name, bool parents, bool (*accepts)(const char *),
                           char **ret_path) {
         CLEANUP(free_text) char *above = strdup(folder);
@@ -122,8 +123,9 @@ static int make_working_directory(const char *folder, const char *name, char **r
         return r;
 }
 
-int search_working_directory(const struct configuration *configuration, const struct plugin_configuration *plugin,
-                             const struct places *places, char **ret_path, char **ret_problem) {
+int search_working_directory(const struct configuration *configuration,
+                             const struct plugin_configuration *plugin, const struct places *places,
+                             char **ret_path, char **ret_problem) {
         const char *name = plugin->working_directory;
         int r;
 
@@ -185,7 +187,8 @@ static int find_command(const char *name, const char *working_directory, char **
 
                 at += *at == ':';
                 entry = strndup(at, strcspn(at, ":"));
-                folder = entry ? file_join(working_directory, entry) : NULL; /* Entries may be relative, or empty. */
+                if (entry) /* Entries may be relative, or empty. */
+                        folder = file_join(working_directory, entry);
                 if (!folder)
                         return -ENOMEM;
                 r = search_upwards(folder, name, false, file_is_program, ret_path);

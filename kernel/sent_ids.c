@@ -1,6 +1,7 @@
-/* Answers carry only the MessageId of the request, so the kernel must remember who sent it; it must not remember for
- * ever, for most requests are events that nobody answers. What is remembered is a hash under a key of this process:
- * nobody outside can make two ids meet. The hashes lie in a ring that overwrites its oldest, with chains through it. */
+/* Answers carry only the MessageId of the request, so the kernel must remember who sent it; it must not
+ * remember for ever, for most requests are events that nobody answers. What is remembered is a hash under
+ * a key of this process: nobody outside can make two ids meet. The hashes lie in a ring that overwrites
+ * its oldest, with chains through it. */
 #include "sent_ids.h"
 
 #include <sodium.h>
@@ -30,7 +31,8 @@ uint64_t sent_ids_hash(const char *id) {
                 crypto_shorthash(result, (const unsigned char *) id, size, key);
         else {
                 for (size_t i = 0; i < size; i++)
-                        lower[i] = (unsigned char) (id[i] >= 'A' && id[i] <= 'Z' ? id[i] + ('a' - 'A') : id[i]);
+                        lower[i] =
+                                (unsigned char) (id[i] >= 'A' && id[i] <= 'Z' ? id[i] + ('a' - 'A') : id[i]);
                 crypto_shorthash(result, lower, size, key);
         }
         memcpy(&hash, result, sizeof(hash));
@@ -62,7 +64,8 @@ static void put(struct sent_ids *ids, uint64_t hash) {
 
 /* Once the ring is full, before its oldest would be overwritten. */
 static void grow(struct sent_ids *ids) {
-        struct sent_ids larger = { .places = ids->places ? 2 * ids->places : FIRST_PLACES, .most = ids->most };
+        struct sent_ids larger = { .places = ids->places ? 2 * ids->places : FIRST_PLACES,
+                                   .most = ids->most };
 
         if (larger.places > larger.most)
                 return;

@@ -1,4 +1,5 @@
-/* From a line of the configuration to a process that runs, and from what the process prints to the kernel's output. */
+/* From a line of the configuration to a process that runs, and from what the process prints to the
+ * kernel's output. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -59,7 +60,9 @@ static int start(struct row *row, const struct words *words, const char *folder)
         int r = kernel_handshake_server(&row->server);
 
         if (r == 0) {
-                variable = text_format("%s=%s", KERNEL_ENVIRONMENT, kernel_handshake_server_name(row->server));
+                const char *name = kernel_handshake_server_name(row->server);
+
+                variable = text_format("%s=%s", KERNEL_ENVIRONMENT, name);
                 r = variable ? process_start(words->items, folder, variable, &row->process) : -ENOMEM;
         }
         if (r == 0)
@@ -80,12 +83,14 @@ int spawn(struct kernel *kernel, struct row *row) {
         if (r == 0)
                 r = start(row, &words, folder);
         if (r != 0)
-                SAY(kernel, "Plugin %s cannot be started: %s: %s.", row->id, words.items[0], leat_strerror(r));
+                SAY(kernel, "Plugin %s cannot be started: %s: %s.", row->id, words.items[0],
+                    leat_strerror(r));
         else {
                 kernel_watch(kernel, row->process.descriptor, SUBJECT_PROCESS, row->serial);
                 kernel_watch(kernel, row->process.output, SUBJECT_OUTPUT, row->serial);
                 kernel_watch(kernel, row->process.errors, SUBJECT_ERRORS, row->serial);
-                kernel_watch(kernel, kernel_handshake_server_descriptor(row->server), SUBJECT_SERVER, row->serial);
+                kernel_watch(kernel, kernel_handshake_server_descriptor(row->server), SUBJECT_SERVER,
+                             row->serial);
         }
         words_clear(&words);
         return r == -ENOENT ? -EIO : r; /* Its interpreter may come back; only search says for good. */

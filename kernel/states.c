@@ -1,7 +1,7 @@
-/* All that can happen to a plugin at any time, in one array: what is not written here does not happen. The supervisor
- * finds out which event it is (a process that ends is to be restarted, or not, or no more), asks here, and does
- * as it is told. A row without a process (a client that came over TCP) lives by the same table; for it, the end of
- * its channel is its end. */
+/* All that can happen to a plugin at any time, in one array: what is not written here does not happen. The
+ * supervisor finds out which event it is (a process that ends is to be restarted, or not, or no more),
+ * asks here, and does as it is told. A row without a process (a client that came over TCP) lives by the
+ * same table; for it, the end of its channel is its end. */
 #include "states.h"
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The life of a plugin, as a table: in which state what happens leads where, and what is to be done about it. */
+/* The life of a plugin, as a table: in which state what happens leads where, and what is to be done about
+ * it. */
 #ifndef LEAT_KERNEL_STATES_H
 #define LEAT_KERNEL_STATES_H
 

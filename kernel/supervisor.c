@@ -1,9 +1,9 @@
-/* One loop, which waits for one thing at a time and does it. Nothing that it calls waits for a plugin, so nothing that
- * a plugin does, or fails to do, keeps it from the others.
+/* One loop, which waits for one thing at a time and does it. Nothing that it calls waits for a plugin, so
+ * nothing that a plugin does, or fails to do, keeps it from the others.
  *
- * Time is looked at between two things: `wake` is the earliest of all deadlines, and when it has passed every row is
- * asked. When it passed long ago the kernel itself stood still (SIGSTOP, a frozen machine); its plugins may have stood
- * still with it, so all deadlines move by as much. */
+ * Time is looked at between two things: `wake` is the earliest of all deadlines, and when it has passed
+ * every row is asked. When it passed long ago the kernel itself stood still (SIGSTOP, a frozen machine);
+ * its plugins may have stood still with it, so all deadlines move by as much. */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -61,8 +61,9 @@ static void start_all(struct kernel *kernel) {
         life_event(kernel, bridge, EVENT_START);
 }
 
-/* The bridge did not come up at its first try. When it could not listen, which it has said, nobody would find the
- * kernel; that is a mistake to be seen at once. Whatever else happened to it, the others need not wait for it. */
+/* The bridge did not come up at its first try. When it could not listen, which it has said, nobody would
+ * find the kernel; that is a mistake to be seen at once. Whatever else happened to it, the others need not
+ * wait for it. */
 static void check_bridge(struct kernel *kernel, leat_deadline now) {
         const struct row *bridge = find_bridge(kernel);
 
@@ -73,8 +74,8 @@ static void check_bridge(struct kernel *kernel, leat_deadline now) {
                 supervisor_stop(kernel);
         } else if (bridge->state == STATE_WAITING || bridge->state == STATE_FAILED ||
                    bridge->state == STATE_STOPPED || now >= kernel->hold_until) {
-                SAY(kernel, "Nobody listens on %s:%u yet; plugins are started without.", kernel->configuration->host,
-                    kernel->configuration->port);
+                SAY(kernel, "Nobody listens on %s:%u yet; plugins are started without.",
+                    kernel->configuration->host, kernel->configuration->port);
                 start_others(kernel);
         }
 }
@@ -103,7 +104,9 @@ void supervisor_stop(struct kernel *kernel) {
         for (size_t i = 0; i < kernel->n_rows; i++) {
                 struct row *row = kernel->rows[i];
 
-                if (row->process.pid > 0 ? !row->is_bridge || event == EVENT_KILL : row->state == STATE_WAITING)
+                if (row->process.pid == 0 && row->state != STATE_WAITING)
+                        continue;
+                if (!row->is_bridge || event == EVENT_KILL || row->process.pid == 0)
                         life_event(kernel, row, event);
         }
 }

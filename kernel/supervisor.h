@@ -4,8 +4,9 @@
 
 #include "kernel.h"
 
-/* Starts the configured plugins and supervises them until the kernel is told to stop; returns the program's exit code.
- * SIGTERM, SIGINT and SIGHUP must be blocked. `console`: read commands from standard input. */
+/* Starts the configured plugins and supervises them until the kernel is told to stop; returns the
+ * program's exit code. SIGTERM, SIGINT and SIGHUP must be blocked. `console`: read commands from standard
+ * input. */
 int supervisor_run(const struct configuration *configuration, const struct places *places,
                    struct terminal *terminal, bool console);
 

@@ -1,9 +1,10 @@
-/* Writing to standard output can wait for ever: a pipe whose reader sleeps, a terminal after Ctrl+S, a full disk on a
- * bad day. The kernel must go on supervising meanwhile, so its lines go through a bounded ring, and a thread of their
- * own does the waiting. O_NONBLOCK is no way out: it belongs to the open file, which others share.
+/* Writing to standard output can wait for ever: a pipe whose reader sleeps, a terminal after Ctrl+S, a
+ * full disk on a bad day. The kernel must go on supervising meanwhile, so its lines go through a bounded
+ * ring, and a thread of their own does the waiting. O_NONBLOCK is no way out: it belongs to the open file,
+ * which others share.
  *
- * The ring is written by one thread and read by one. The reader writes out of the ring without holding the lock;
- * what it has not released yet is never overwritten. */
+ * The ring is written by one thread and read by one. The reader writes out of the ring without holding the
+ * lock; what it has not released yet is never overwritten. */
 #include "terminal.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ static void put(struct terminal *terminal, const char *bytes, size_t size) {
         terminal->used += size;
 }
 
-/* With the lock held. Tells what was dropped since the last time, when there is room for that and `more` bytes. */
+/* With the lock held. Tells what was dropped since the last time, when there is room for that and `more`
+ * bytes. */
 static bool tell_dropped(struct terminal *terminal, size_t more) {
         char note[64];
         int n;
@@ -63,7 +65,8 @@ static bool tell_dropped(struct terminal *terminal, size_t more) {
 
 static bool write_out(int descriptor, const char *bytes, size_t size) {
         while (size > 0) {
-                ssize_t n = write(descriptor, bytes, size); /* The one place that may wait, and may be cancelled. */
+                /* The one place that may wait, and may be cancelled. */
+                ssize_t n = write(descriptor, bytes, size);
 
                 if (n < 0 && errno != EINTR && errno != EAGAIN)
                         return false;
@@ -157,7 +160,8 @@ static void queue(struct terminal *terminal, const char *prefix, const char *tex
         size_t before = strlen(prefix);
 
         pthread_mutex_lock(&terminal->lock);
-        if (before + size + 1 > terminal->capacity - terminal->used || !tell_dropped(terminal, before + size + 1))
+        if (before + size + 1 > terminal->capacity - terminal->used ||
+            !tell_dropped(terminal, before + size + 1))
                 terminal->dropped++;
         else {
                 put(terminal, prefix, before);

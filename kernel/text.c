@@ -1,5 +1,6 @@
-/* What a plugin prints, what a user types and what stands in a file all end up on a terminal, so every byte of it has
- * to be decoded with suspicion: a control sequence in a plugin's output must not repaint the user's screen. */
+/* What a plugin prints, what a user types and what stands in a file all end up on a terminal, so every
+ * byte of it has to be decoded with suspicion: a control sequence in a plugin's output must not repaint
+ * the user's screen. */
 #include "text.h"
 
 #include <errno.h>

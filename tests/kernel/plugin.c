@@ -1,11 +1,12 @@
 /* A plugin with bad habits, on the bare protocol: what the SDK would never do.
  *
  * usage (the first of the configured arguments, found behind the kernel's): --mode MODE
- *     sleeper N   reads nothing until N events were sent by somebody (it waits for a file named "wake" in its working
- *                 directory), then reads everything and prints what it got: "events=N lost=M"
+ *     sleeper     reads nothing until there is a file named "wake" in its working directory, then reads
+ *                 everything and prints what it got: "events=N lost=M notices=K"
  *     forger      publishes one event under another plugin's id, then lives on
- *     flood N     publishes N events of 1 KiB as fast as the kernel takes them, then prints "sent N" and lives on
- *     intruder    hands the server's name to a child that is not the plugin, which tries to join: prints what it gets
+ *     flood N     publishes N events of 1 KiB as fast as the kernel takes them, prints "sent N" and lives on
+ *     intruder    hands the server's name to a child that is not the plugin, which tries to join and prints
+ *                 what it gets
  *     thief       asks for a client's channel and announces an address, as only the bridge may
  *     printer     prints lines of all kinds on both outputs and exits with code 5 */
 #include <stdio.h>

@@ -74,10 +74,13 @@ Test(configuration, a_plugins_defaults) {
 Test(configuration, everything_at_once_and_case_does_not_count) {
         const struct plugin_configuration *plugin;
 
-        cr_assert_eq(load("{\"HOST\":\"::1\",\"Port\":0,\"BRIDGE\":false,\"startTimeoutMs\":7,\"Plugins\":[{\"PluginId\":\"A\","
-                          "\"workingdirectory\":\"w\",\"AUTOSTART\":false,\"Enabled\":false,\"exitafterseconds\":5,"
+        cr_assert_eq(load("{\"HOST\":\"::1\",\"Port\":0,\"BRIDGE\":false,\"startTimeoutMs\":7,\"Plugins\":[{"
+                          "\"PluginId\":\"A\","
+                          "\"workingdirectory\":\"w\",\"AUTOSTART\":false,\"Enabled\":false,"
+                          "\"exitafterseconds\":5,"
                           "\"dllRelativePath\":\"x.dll\",\"Command\":[\"sh\",\"-c\"],\"arguments\":[\"--y\"],"
-                          "\"heartbeattimeoutms\":9}]}"), 0);
+                          "\"heartbeattimeoutms\":9}]}"),
+                     0);
         cr_assert_str_eq(configuration->host, "::1");
         cr_assert_eq(configuration->port, 0);
         cr_assert_not(configuration->bridge);
@@ -98,8 +101,10 @@ Test(configuration, limits_at_the_top_hold_wherever_they_stand) {
 }
 
 Test(configuration, nulls_and_a_byte_order_mark_are_what_other_systems_write) {
-        cr_assert_eq(load("\xef\xbb\xbf{\"host\":null,\"plugins\":[{\"pluginId\":\"A\",\"workingDirectory\":null,"
-                          "\"command\":null}]}"), 0);
+        cr_assert_eq(
+                load("\xef\xbb\xbf{\"host\":null,\"plugins\":[{\"pluginId\":\"A\",\"workingDirectory\":null,"
+                     "\"command\":null}]}"),
+                0);
         cr_assert_str_eq(configuration->host, "127.0.0.1");
         cr_assert_null(configuration->plugins[0].working_directory);
 }
@@ -108,8 +113,10 @@ Test(configuration, a_host_that_is_no_address_and_unknown_keys_are_warnings) {
         cr_assert_eq(load("{\n\"host\":\"localhost\",\n\"prot\":1}"), 0);
         cr_assert_str_eq(configuration->host, "127.0.0.1");
         cr_assert_eq(configuration->warnings.count, 2);
-        cr_assert_str_eq(configuration->warnings.items[0] + strlen(path), ":3: prot is no key of the kernel; it is ignored");
-        cr_assert_str_eq(configuration->warnings.items[1] + strlen(path), ":2: host is no IP address; 127.0.0.1 is used");
+        cr_assert_str_eq(configuration->warnings.items[0] + strlen(path),
+                         ":3: prot is no key of the kernel; it is ignored");
+        cr_assert_str_eq(configuration->warnings.items[1] + strlen(path),
+                         ":2: host is no IP address; 127.0.0.1 is used");
 }
 
 Test(configuration, wrong_types) {
@@ -119,10 +126,12 @@ Test(configuration, wrong_types) {
         refused("{\"bridge\": \"yes\"}", ":1: bridge must be true or false");
         refused("{\"plugins\": {}}", ":1: plugins must be a list of plugins");
         refused("{\"plugins\":\n[\n1]}", ":3: plugins[0] must be an object");
-        refused("{\"plugins\":[{\"pluginId\":\"A\",\n\"command\":\"sh\"}]}", ":2: plugins[0].command must be a list of texts");
+        refused("{\"plugins\":[{\"pluginId\":\"A\",\n\"command\":\"sh\"}]}",
+                ":2: plugins[0].command must be a list of texts");
         refused("{\"plugins\":[{\"pluginId\":\"A\",\n\"command\":[\"sh\",1]}]}",
                 ":2: plugins[0].command must be a list of texts; element 1 is none");
-        refused("{\"plugins\":[{\"pluginId\":\"A\",\"command\":[\"\"]}]}", ":1: plugins[0].command names no program");
+        refused("{\"plugins\":[{\"pluginId\":\"A\",\"command\":[\"\"]}]}",
+                ":1: plugins[0].command names no program");
         refused("{\"plugins\":[{\"pluginId\":\"A\",\"workingDirectory\":\"\"}]}",
                 ":1: plugins[0].workingDirectory is empty");
 }
@@ -145,7 +154,8 @@ Test(configuration, ids) {
                 ":1: plugins[0].pluginId \"a\\x0ab\" contains a control character");
         refused("{\"plugins\":[{\"pluginId\":\"../x\"}]}",
                 ":1: plugins[0].pluginId \"../x\" is no folder's name, so it needs a workingDirectory");
-        refused("{\"plugins\":[{\"pluginId\":\"KERNEL\"}]}", ":1: plugins[0].pluginId \"KERNEL\" is the kernel's own id");
+        refused("{\"plugins\":[{\"pluginId\":\"KERNEL\"}]}",
+                ":1: plugins[0].pluginId \"KERNEL\" is the kernel's own id");
 }
 
 Test(configuration, the_same_key_twice) {
@@ -155,8 +165,16 @@ Test(configuration, the_same_key_twice) {
 }
 
 Test(configuration, broken_json_is_one_line_without_control_characters) {
-        const char *const texts[] = { "", "{", "{\"a\" 1}", "{\"host\":\"\033[2J\"}", "{\"host\":\"\n\n\"}", "{} {}", "\xff",
-                                      "{\"host\":\"a\\u0000b\"}", "{'port':1}", "{\"port\":1,}" };
+        const char *const texts[] = { "",
+                                      "{",
+                                      "{\"a\" 1}",
+                                      "{\"host\":\"\033[2J\"}",
+                                      "{\"host\":\"\n\n\"}",
+                                      "{} {}",
+                                      "\xff",
+                                      "{\"host\":\"a\\u0000b\"}",
+                                      "{'port':1}",
+                                      "{\"port\":1,}" };
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
                 cr_assert_eq(load(texts[i]), -EINVAL, "%s", texts[i]);
