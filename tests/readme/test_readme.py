@@ -51,6 +51,14 @@ class TwoPrograms(Readme):
         self.assertEqual(result.stdout, FILES["expected"])
 
 
+class Declarations(Readme):
+    def test_the_header_of_all_declarations_compiles(self):
+        self.write("shapes.h")
+        (self.folder / "use.c").write_text('#include "shapes.h"\nint main(void) { return !draw_schema(); }\n')
+        self.compile("use.c", "use", "-lleat")
+        subprocess.run(["./use"], cwd=self.folder, check=True)
+
+
 @unittest.skipUnless((BUILD / "bin" / "leat-kernel").exists(), "the kernel is not built")
 class Kernel(Readme):
     def start(self):
