@@ -8,6 +8,9 @@
  *     intruder    hands the server's name to a child that is not the plugin, which tries to join and prints
  *                 what it gets
  *     thief       asks for a client's channel and announces an address, as only the bridge may
+ *     extender    asks for five seconds, is silent for two and a half, prints "still here" and lives on
+ *     closer      closes its channel to the kernel and stays
+ *     mumbler     sends what no plugin should: an unknown type, an empty message, an answer to nothing; lives on
  *     printer     prints lines of all kinds on both outputs and exits with code 5 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +179,33 @@ static void steal(void) {
         kernel_welcome_receiver_close(&answers);
 }
 
+static void extend(void) {
+        const to_kernel packed = to_kernel_extend((kernel_extend){ .milliseconds = 5000 });
+
+        check_equal(to_kernel_send(commands, &packed, leat_after_ms(30000)), 0);
+        sleep_ms(2500);
+        printf("still here\n");
+        fflush(stdout);
+}
+
+static void close_and_stay(void) {
+        to_kernel_sender_close(&commands);
+        printf("closed\n");
+        fflush(stdout);
+        for (;;)
+                sleep_ms(1000);
+}
+
+static void mumble(void) {
+        const to_kernel empty = { 0 };
+
+        send_message("Nonsense", "x", (leat_any){ 0 });
+        check_equal(to_kernel_send(commands, &empty, leat_after_ms(30000)), 0);
+        send_message("CommandResponse", "x", (leat_any){ 0 });
+        send_message("Error", "x", (leat_any){ 0 });
+        send_message("handshake", "x", (leat_any){ 0 });
+}
+
 static void print(void) {
         fputs("plain\r\n\033[31mred\033[0m\nno newline at the end", stdout);
         fputs("to the other side\n", stderr);
@@ -200,6 +230,12 @@ int main(int argc, char **argv) {
                 flood(atol(count));
         else if (strcmp(mode, "thief") == 0)
                 steal();
+        else if (strcmp(mode, "extender") == 0)
+                extend();
+        else if (strcmp(mode, "closer") == 0)
+                close_and_stay();
+        else if (strcmp(mode, "mumbler") == 0)
+                mumble();
         live_on();
         return 0;
 }

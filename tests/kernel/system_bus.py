@@ -90,6 +90,25 @@ class Bus(KernelTest):
         self.assertNotIn("Stolen", kernel.list())
         self.assertNotIn("10.0.0.1", kernel.text)
 
+    def test_a_plugin_may_ask_for_time(self):
+        kernel = self.start(configuration(self.plugin("Extender", "extender", heartbeatTimeoutMs=1200), bridge=False))
+        pid = kernel.wait_connected("Extender")
+        kernel.wait_line(r"^\[Plugin:Extender\] still here$")
+        self.assertEqual(kernel.wait_connected("Extender"), pid)
+
+    def test_a_plugin_that_closes_its_channel_and_stays_is_replaced(self):
+        kernel = self.start(configuration(self.plugin("Closer", "closer", heartbeatTimeoutMs=400), bridge=False))
+        kernel.wait_line(r"^\[Plugin:Closer\] closed$")
+        kernel.wait_line("^Plugin Closer missed its heartbeat: nothing was heard for 400 ms; it is replaced")
+        kernel.wait_line("^Plugin Closer was ended by signal 9 .*; restarting it")
+
+    def test_nonsense_does_no_harm(self):
+        kernel = self.start(configuration(self.plugin("Mumbler", "mumbler"), bridge=False))
+        kernel.wait_line("^CommandResponse from plugin Mumbler answers nothing")
+        kernel.wait_line("^Error from plugin Mumbler answers nothing")
+        kernel.wait_connected("Mumbler")
+        self.assertEqual(kernel.quit(), 0)
+
     def test_who_does_not_read_loses_the_newest_events(self):
         """Bounded, counted, told where they are missing; nobody else waits."""
         kernel = self.start(configuration(self.plugin("Sleeper", "sleeper", queueBytes=65536),

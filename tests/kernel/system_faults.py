@@ -133,7 +133,7 @@ class Faults(KernelTest):
         self.assertEqual(kernel.quit(), 0)
 
     def test_an_acknowledgement_that_never_comes_is_an_error(self):
-        kernel = self.start(configuration({"pluginId": "MetricLogger", "autoStart": False}, ackTimeoutMs=500))
+        kernel = self.start(configuration({"pluginId": "MetricLogger", "autoStart": False}, ackTimeoutMs=2000))
         kernel.port()
         kernel.type("start MetricLogger")
         pid = kernel.wait_connected("MetricLogger")
@@ -142,8 +142,10 @@ class Faults(KernelTest):
         os.kill(pid, signal.SIGSTOP)
         answer = client.wait_answer(client.login(1, ack=True))
         self.assertEqual((answer["Header"]["MessageType"], answer["Payload"]["Code"]), ("Error", "Timeout"))
+        witness = self.client(kernel, "Witness")
+        witness.handshake()
         message = client.login(2, ack=True)
-        time.sleep(0.1)
+        witness.wait(lambda m: m["Header"]["MessageId"] == message, "the event, so it is on its way")
         os.kill(pid, signal.SIGKILL)
         answer = client.wait_answer(message)
         self.assertEqual((answer["Header"]["MessageType"], answer["Payload"]["Code"]), ("Error", "EventsLost"))
@@ -192,7 +194,7 @@ class Faults(KernelTest):
         self.assertEqual(kernel.quit(), 0)
 
     def test_a_silent_client_is_shown_and_left_alone(self):
-        kernel = self.start(configuration(heartbeatTimeoutMs=600))
+        kernel = self.start(configuration(heartbeatTimeoutMs=2000))
         client = self.client(kernel, "Quiet")
         client.handshake()
         wait_until(lambda: kernel.list()["Quiet"] == (True, None, "(silent)"), "Quiet is silent")
@@ -240,6 +242,19 @@ class Faults(KernelTest):
         self.write("Broken/Broken", "#!/bin/sh\nexit 0\n", 0o755)
         kernel.type("start broken")
         kernel.wait_line("^Plugin Broken exited with code 0; restarting")
+
+    def test_good_health_forgets_failures(self):
+        self.write("Mortal/Mortal", f"#!/bin/sh\nexec '{harness.PLUGIN}' --mode live \"$@\"\n", 0o755)
+        kernel = self.start(configuration({"pluginId": "Mortal"}, bridge=False, restartDelayMs=10, healthyMs=300,
+                                          restartLimit=2))
+        pid, after = None, 0
+        for _ in range(5):
+            pid = kernel.wait_connected("Mortal", other_than=pid)
+            time.sleep(0.5)
+            os.kill(pid, signal.SIGKILL)
+            after = kernel.wait_line(r"^Plugin Mortal was ended by signal 9 \(Killed\); restarting it in 10 ms\.$",
+                                     after)[1]
+        kernel.wait_connected("Mortal", other_than=pid)
 
     def test_a_start_has_its_own_deadline(self):
         self.write("Mute/Mute", "#!/bin/sh\nexec sleep 600\n", 0o755)
