@@ -82,12 +82,12 @@ int main(int argc, char **argv) {
         int r;
 
         open_standard_descriptors();
-        prepare_signals();
         process_raise_descriptors();
         r = places_find(options.plugin_folder, &places);
         if (r < 0)
                 return mistake(options.plugin_folder ? options.plugin_folder : "", strerror(-r));
         r = load(&options, &places, &configuration);
+        prepare_signals(); /* Only now: reading the configuration may be interrupted. */
         if (r == 0)
                 r = supervise(configuration, &places, options.console);
         configuration_free(configuration);
