@@ -104,26 +104,64 @@ static int read_failure(int descriptor) {
         return n == (ssize_t) sizeof(error) ? -error : 0;
 }
 
-static int make_pipe(int ret_ends[2], bool quick) {
-        if (pipe2(ret_ends, O_CLOEXEC) < 0)
+/* What connects the two; of each pair, [0] is the kernel's, [1] the child's. */
+struct ends {
+        int input;
+        int output[2], errors[2];
+        int failure[2]; /* Closed by a successful execve. */
+};
+
+/* The child's end must not be among those that its dup2 writes over. */
+static int make_pipe(int ends[2]) {
+        int copy;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
-        if (quick && fcntl(ret_ends[0], F_SETFL, O_NONBLOCK) < 0)
+        copy = fcntl(ends[1], F_DUPFD_CLOEXEC, 4);
+        if (copy < 0)
                 return -errno;
+        close(ends[1]);
+        ends[1] = copy;
         return 0;
 }
 
-/* The child's descriptors must not be among those that dup2 writes over. */
-static int above_standard(int *descriptor) {
-        int copy;
+static void close_ends(struct ends *ends) {
+        close_descriptor(&ends->input);
+        for (int i = 0; i < 2; i++) {
+                close_descriptor(&ends->output[i]);
+                close_descriptor(&ends->errors[i]);
+                close_descriptor(&ends->failure[i]);
+        }
+}
 
-        if (*descriptor > 3)
-                return 0;
-        copy = fcntl(*descriptor, F_DUPFD_CLOEXEC, 4);
-        if (copy < 0)
+static int open_input(struct ends *ends) {
+        CLEANUP(close_descriptor) int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (nothing < 0)
                 return -errno;
-        close(*descriptor);
-        *descriptor = copy;
-        return 0;
+        ends->input = fcntl(nothing, F_DUPFD_CLOEXEC, 4);
+        return ends->input < 0 ? -errno : 0;
+}
+
+/* The kernel's ends do not wait. These files are its own, so O_NONBLOCK concerns nobody else. */
+static int make_quick(int descriptor) {
+        return fcntl(descriptor, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int open_ends(struct ends *ends) {
+        int r = open_input(ends);
+
+        if (r == 0)
+                r = make_pipe(ends->output);
+        if (r == 0)
+                r = make_pipe(ends->errors);
+        if (r == 0)
+                r = make_pipe(ends->failure);
+        if (r == 0)
+                r = make_quick(ends->output[0]);
+        if (r == 0)
+                r = make_quick(ends->errors[0]);
+        return r;
 }
 
 static int launch(struct plan *plan, pid_t *ret_pid, int *ret_descriptor) {
@@ -155,47 +193,33 @@ static int launch(struct plan *plan, pid_t *ret_pid, int *ret_descriptor) {
 
 int process_start(char *const *words, const char *working_directory, const char *variable,
                   struct process *ret_process) {
-        CLEANUP(close_descriptor) int input = open("/dev/null", O_RDWR | O_CLOEXEC);
-        int output[2] = { -1, -1 }, errors[2] = { -1, -1 }, failure[2] = { -1, -1 };
+        CLEANUP(close_ends) struct ends ends = { -1, { -1, -1 }, { -1, -1 }, { -1, -1 } };
         struct process process = PROCESS_NONE;
-        char **environment = make_environment(variable);
-        int r = !environment ? -ENOMEM : input < 0 ? -errno : make_pipe(output, true);
+        struct plan plan = { .words = words, .working_directory = working_directory, .parent = getpid() };
+        int r = open_ends(&ends);
 
+        if (r != 0)
+                return r;
+        plan.environment = make_environment(variable);
+        if (!plan.environment)
+                return -ENOMEM;
+        plan.input = ends.input;
+        plan.output = ends.output[1];
+        plan.errors = ends.errors[1];
+        plan.failure = ends.failure[1];
+        r = launch(&plan, &process.pid, &process.descriptor);
+        free(plan.environment);
+        close_descriptor(&ends.failure[1]); /* Otherwise its end would never come. */
         if (r == 0)
-                r = make_pipe(errors, true);
-        if (r == 0)
-                r = make_pipe(failure, false);
-        if (r == 0 && (r = above_standard(&input)) == 0 && (r = above_standard(&output[1])) == 0 &&
-            (r = above_standard(&errors[1])) == 0)
-                r = above_standard(&failure[1]);
-        if (r == 0) {
-                struct plan plan = {
-                        .words = words,
-                        .environment = environment,
-                        .working_directory = working_directory,
-                        .parent = getpid(),
-                        .input = input,
-                        .output = output[1],
-                        .errors = errors[1],
-                        .failure = failure[1],
-                };
-
-                r = launch(&plan, &process.pid, &process.descriptor);
-        }
-        free(environment);
-        close_descriptor(&output[1]);
-        close_descriptor(&errors[1]);
-        close_descriptor(&failure[1]);
-        if (r == 0)
-                r = read_failure(failure[0]);
-        close_descriptor(&failure[0]);
-        process.output = output[0];
-        process.errors = errors[0];
-        if (r == 0)
-                *ret_process = process;
-        else
+                r = read_failure(ends.failure[0]);
+        if (r != 0) {
                 process_close(&process);
-        return r;
+                return r;
+        }
+        process.output = take_descriptor(&ends.output[0]);
+        process.errors = take_descriptor(&ends.errors[0]);
+        *ret_process = process;
+        return 0;
 }
 
 void process_signal(const struct process *process, int signal) {

@@ -27,27 +27,19 @@ int spawn_find(struct kernel *kernel, const struct plugin_configuration *plugin,
 
 static int add_arguments(struct kernel *kernel, const struct row *row, struct words *words) {
         const struct plugin_configuration *plugin = row->configuration;
-        const char *host = kernel->host ? kernel->host : kernel->configuration->host;
-        int r = words_add(words, "--kernelHost");
+        char port[16], seconds[16];
+        char *const ours[] = {
+                (char *) "--kernelHost",       kernel->host ? kernel->host : kernel->configuration->host,
+                (char *) "--kernelPort",       port,
+                (char *) "--pluginId",         plugin->id,
+                (char *) "--exitAfterSeconds", seconds,
+                (char *) "--config",           kernel->configuration->path,
+        };
+        int r;
 
-        if (r == 0)
-                r = words_add(words, host);
-        if (r == 0)
-                r = words_add(words, "--kernelPort");
-        if (r == 0)
-                r = words_format(words, "%u", kernel->port);
-        if (r == 0)
-                r = words_add(words, "--pluginId");
-        if (r == 0)
-                r = words_add(words, plugin->id);
-        if (r == 0)
-                r = words_add(words, "--exitAfterSeconds");
-        if (r == 0)
-                r = words_format(words, "%u", plugin->exit_after_seconds);
-        if (r == 0)
-                r = words_add(words, "--config");
-        if (r == 0)
-                r = words_add(words, kernel->configuration->path);
+        snprintf(port, sizeof(port), "%u", kernel->port);
+        snprintf(seconds, sizeof(seconds), "%u", plugin->exit_after_seconds);
+        r = words_add_all(words, ours, sizeof(ours) / sizeof(ours[0]));
         if (r == 0)
                 r = words_add_all(words, plugin->arguments.items, plugin->arguments.count);
         if (r == 0)
