@@ -1,0 +1,443 @@
+/* A set: who is ready is said once a round, and nobody is forgotten. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <leat/leat.h>
+
+#include "support.h"
+
+LEAT_MESSAGE(number, (u64, value));
+LEAT_MESSAGE(blob, (u64, value), (bytes, data));
+
+static int before;
+static leat_set set;
+
+static void start(void) {
+        before = count_descriptors();
+        cr_assert_eq(leat_set_create(&set), 0);
+}
+
+static void finish(void) {
+        leat_set_close(&set);
+        cr_assert_null(set.object);
+        cr_assert_eq(count_descriptors(), before, "a descriptor leaked");
+}
+
+TestSuite(set, .init = start, .fini = finish);
+
+static void expect_key(uint64_t key) {
+        uint64_t got = 0;
+
+        cr_assert_eq(leat_set_wait(set, &got, LEAT_NOW), 0);
+        cr_assert_eq(got, key);
+}
+
+static void expect_nothing(void) {
+        uint64_t got = 4711;
+
+        /* What was fetched before may be told once more; then it is over. */
+        for (int i = 0; i < 3; i++)
+                if (leat_set_wait(set, &got, LEAT_NOW) == LEAT_EMPTY)
+                        break;
+        got = 4711;
+        cr_assert_eq(leat_set_wait(set, &got, LEAT_NOW), LEAT_EMPTY);
+        cr_assert_eq(got, 4711);
+}
+
+Test(set, goes_empty_message_empty_closed_and_then_the_receiver_has_left_it) {
+        number_sender tx;
+        number_receiver rx;
+        number got;
+        uint64_t key;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_set_add(set, rx, 7), 0);
+        expect_nothing();
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(3)), LEAT_TIMEOUT);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+        expect_key(7);
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0, "what is not read stays ready");
+        cr_assert_eq(leat_set_wait(set, &key, LEAT_FOREVER), 0);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+        expect_nothing();
+        number_sender_close(&tx);
+        expect_key(7);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), LEAT_DISCONNECTED);
+        expect_nothing();
+        cr_assert_eq(leat_set_remove(set, 7), -ENOENT);
+        cr_assert_eq(number_set_add(set, rx, 8), 0, "it may come back");
+        expect_key(8);
+        number_receiver_close(&rx);
+}
+
+Test(set, knows_a_channel_that_was_closed_before_it_was_added) {
+        number_sender tx;
+        number_receiver rx;
+        number got;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_send(tx, &(number){ 3 }, LEAT_NOW), 0);
+        number_sender_close(&tx);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        expect_key(1);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+        expect_key(1);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), LEAT_DISCONNECTED);
+        expect_nothing();
+        number_receiver_close(&rx);
+}
+
+Test(set, refuses_what_is_there_already_and_finds_what_is_not_there) {
+        number_sender tx, other_tx;
+        number_receiver rx, other_rx;
+        leat_set other;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_channel(&other_tx, &other_rx), 0);
+        cr_assert_eq(leat_set_create(&other), 0);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        cr_assert_eq(number_set_add(set, rx, 2), -EBUSY);
+        cr_assert_eq(number_set_add(other, rx, 1), -EBUSY);
+        cr_assert_eq(number_set_add(set, other_rx, 1), -EEXIST);
+        cr_assert_eq(number_set_add(set, other_rx, 0), 0, "0 is a key");
+        cr_assert_eq(number_set_add_sender(set, tx, UINT64_MAX), 0);
+        cr_assert_eq(number_set_add_sender(set, tx, 5), -EEXIST);
+        cr_assert_eq(leat_set_watch(set, -1, POLLIN, 6), -EBADF);
+        cr_assert_eq(leat_set_remove(set, 6), -ENOENT);
+        cr_assert_eq(leat_set_remove(set, UINT64_MAX), 0);
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        cr_assert_eq(leat_set_remove(set, 1), -ENOENT);
+        cr_assert_eq(number_set_add(other, rx, 1), 0);
+        number_receiver_close(&rx);
+        number_receiver_close(&other_rx);
+        number_sender_close(&tx);
+        number_sender_close(&other_tx);
+        leat_set_close(&other);
+}
+
+Test(set, that_is_none_says_so) {
+        leat_set none = { NULL };
+        uint64_t key;
+        int fd;
+
+        cr_assert_eq(leat_set_wait(none, &key, LEAT_NOW), -EBADF);
+        cr_assert_eq(leat_set_watch(none, 0, POLLIN, 1), -EBADF);
+        cr_assert_eq(leat_set_remove(none, 1), -EBADF);
+        cr_assert_eq(leat_set_arm(none, &fd), -EBADF);
+        leat_set_close(&none);
+}
+
+Test(set, can_be_closed_before_its_members_and_they_work_on) {
+        number_sender tx;
+        number_receiver rx;
+        number got;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        leat_set_close(&set);
+        cr_assert_eq(leat_set_create(&set), 0);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+        expect_key(1);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+        number_sender_close(&tx);
+        number_receiver_close(&rx);
+}
+
+Test(set, tells_nothing_of_a_member_that_left_or_of_who_took_its_place) {
+        number_sender tx[3];
+        number_receiver rx[3];
+        uint64_t key;
+
+        for (int i = 0; i < 3; i++) {
+                cr_assert_eq(number_channel(&tx[i], &rx[i]), 0);
+                cr_assert_eq(number_set_add(set, rx[i], (uint64_t) i), 0);
+                cr_assert_eq(number_send(tx[i], &(number){ 1 }, LEAT_NOW), 0);
+        }
+        expect_key(0); /* All three are fetched. */
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        number_receiver_close(&rx[2]);
+        number_sender_close(&tx[2]);
+        cr_assert_eq(number_channel(&tx[2], &rx[2]), 0);
+        cr_assert_eq(number_set_add(set, rx[2], 9), 0); /* In the place of one, and quiet. */
+        cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), 0);
+        cr_assert_eq(key, 0);
+        for (int i = 0; i < 3; i++) {
+                number_sender_close(&tx[i]);
+                number_receiver_close(&rx[i]);
+        }
+}
+
+Test(set, is_fair_while_one_member_floods) {
+        enum { MEMBERS = 100 };
+        number_sender tx[MEMBERS];
+        number_receiver rx[MEMBERS];
+        int n_heard[MEMBERS] = { 0 };
+        number got;
+        uint64_t key;
+
+        for (uint64_t i = 0; i < MEMBERS; i++) {
+                cr_assert_eq(number_channel(&tx[i], &rx[i]), 0);
+                cr_assert_eq(number_set_add(set, rx[i], i), 0);
+        }
+        for (int i = 0; i < 100; i++)
+                cr_assert_eq(number_send(tx[0], &(number){ 1 }, LEAT_NOW), 0);
+        for (int i = 1; i < MEMBERS; i++)
+                cr_assert_eq(number_send(tx[i], &(number){ 1 }, LEAT_NOW), 0);
+        /* One message each time, and the flood never ends. */
+        for (int i = 0; i < 3 * MEMBERS; i++) {
+                cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), 0);
+                if (number_recv(rx[key], &got, LEAT_NOW) == 0)
+                        n_heard[key]++;
+                (void) number_send(tx[0], &(number){ 1 }, LEAT_NOW);
+        }
+        for (int i = 1; i < MEMBERS; i++)
+                cr_assert_eq(n_heard[i], 1, "%d was not heard", i);
+        for (int i = 0; i < MEMBERS; i++) {
+                number_sender_close(&tx[i]);
+                number_receiver_close(&rx[i]);
+        }
+}
+
+Test(set, a_sender_is_ready_when_there_may_be_room_or_its_receiver_is_gone) {
+        number_sender tx;
+        number_receiver rx;
+        number got;
+        uint64_t key;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        while (number_send(tx, &(number){ 1 }, LEAT_NOW) == 0)
+                ;
+        cr_assert_eq(number_set_add_sender(set, tx, 3), 0);
+        expect_nothing();
+        while (number_recv(rx, &got, LEAT_NOW) == 0)
+                ;
+        expect_key(3);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+        while (number_send(tx, &(number){ 1 }, LEAT_NOW) == 0)
+                ;
+        expect_nothing();
+        number_receiver_close(&rx);
+        cr_assert_eq(leat_set_wait(set, &key, LEAT_FOREVER), 0);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), LEAT_DISCONNECTED);
+        cr_assert_eq(leat_set_remove(set, 3), 0);
+        number_sender_close(&tx);
+}
+
+Test(set, watches_plain_descriptors_beside_receivers) {
+        number_sender tx;
+        number_receiver rx;
+        int pipe_fds[2], file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+        bool seen[3] = { false };
+        uint64_t key;
+        char byte;
+
+        cr_assert_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(leat_set_watch(set, pipe_fds[0], POLLIN, 1), 0);
+        cr_assert_eq(number_set_add(set, rx, 2), 0);
+        cr_assert_eq(leat_set_watch(set, file, POLLIN, 3), -EPERM, "a file is always ready");
+        expect_nothing();
+        cr_assert_eq(write(pipe_fds[1], "x", 1), 1);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+        for (int i = 0; i < 2; i++) {
+                cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), 0);
+                seen[key] = true;
+        }
+        cr_assert(seen[1] && seen[2]);
+        cr_assert_eq(read(pipe_fds[0], &byte, 1), 1);
+        cr_assert_eq(leat_set_remove(set, 2), 0);
+        expect_nothing();
+        close(pipe_fds[1]);
+        expect_key(1); /* The end counts, too. */
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        cr_assert_eq(leat_set_watch(set, pipe_fds[0], 0, 1), 0);
+        expect_key(1);
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        close(pipe_fds[0]);
+        close(file);
+        number_sender_close(&tx);
+        number_receiver_close(&rx);
+}
+
+/* The caller was told to remove it first, and did not. */
+Test(set, a_deadline_holds_even_when_a_descriptor_was_closed_before_it_was_removed) {
+        int pipe_fds[2], twin;
+        uint64_t key;
+
+        cr_assert_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+        twin = fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 3);
+        cr_assert_eq(write(pipe_fds[1], "x", 1), 1);
+        cr_assert_eq(leat_set_watch(set, pipe_fds[0], POLLIN, 1), 0);
+        close(pipe_fds[0]);
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), LEAT_EMPTY);
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(5)), LEAT_TIMEOUT);
+        close(twin);
+        close(pipe_fds[1]);
+}
+
+Test(set, can_be_armed_and_polled_by_another_loop) {
+        struct pollfd poll_fd = { .events = POLLIN };
+        number_sender tx;
+        number_receiver rx;
+        number got;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        cr_assert_eq(leat_set_arm(set, &poll_fd.fd), 0);
+        cr_assert_eq(poll(&poll_fd, 1, 0), 0);
+        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+        cr_assert_eq(poll(&poll_fd, 1, 0), 1);
+        cr_assert_eq(leat_set_arm(set, &poll_fd.fd), LEAT_MORE);
+        expect_key(1);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+        expect_nothing();
+        cr_assert_eq(leat_set_arm(set, &poll_fd.fd), 0);
+        number_sender_close(&tx);
+        number_receiver_close(&rx);
+}
+
+/* ---- many at once ---- */
+
+struct feeder {
+        blob_sender tx;
+        pthread_t thread;
+};
+
+static void *feed(void *data) {
+        static const size_t sizes[] = { 10, 1000, 70000, 1 << 20, 0 };
+        struct feeder *feeder = data;
+        unsigned char *bytes = calloc(1, 1 << 20);
+
+        for (uint64_t i = 0; i < 100; i++) {
+                size_t size = sizes[i % 5];
+
+                memset(bytes, (int) (i + 1), size);
+                check_equal(blob_send(feeder->tx, &(blob){ i, { bytes, size } }, LEAT_FOREVER), 0);
+        }
+        free(bytes);
+        blob_sender_close(&feeder->tx);
+        return NULL;
+}
+
+Test(set, five_channels_of_a_hundred_mixed_sizes_each_keep_their_order_and_count) {
+        struct feeder feeders[5];
+        blob_receiver rx[5];
+        uint64_t next[5] = { 0 }, key;
+        int open = 5;
+        blob got;
+
+        for (uint64_t i = 0; i < 5; i++) {
+                cr_assert_eq(blob_channel(&feeders[i].tx, &rx[i]), 0);
+                cr_assert_eq(blob_set_add(set, rx[i], i), 0);
+                pthread_create(&feeders[i].thread, NULL, feed, &feeders[i]);
+        }
+        while (open > 0) {
+                int r;
+
+                cr_assert_eq(leat_set_wait(set, &key, LEAT_FOREVER), 0);
+                r = blob_recv(rx[key], &got, LEAT_NOW);
+                if (r == LEAT_DISCONNECTED) {
+                        cr_assert_eq(next[key], 100);
+                        open--;
+                } else if (r == 0) {
+                        cr_assert_eq(got.value, next[key]++);
+                        for (size_t i = 0; i < got.data.size; i += 4097)
+                                cr_assert_eq(((const unsigned char *) got.data.data)[i], (unsigned char) (got.value + 1));
+                } else {
+                        cr_assert_eq(r, LEAT_EMPTY);
+                }
+        }
+        for (int i = 0; i < 5; i++) {
+                pthread_join(feeders[i].thread, NULL);
+                blob_receiver_close(&rx[i]);
+        }
+}
+
+Test(set, a_waiter_that_is_stopped_and_continued_misses_nothing) {
+        number_sender tx, back_tx;
+        number_receiver rx, back_rx;
+        int status;
+        pid_t child;
+        number got;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_channel(&back_tx, &back_rx), 0);
+        child = fork();
+        if (child == 0) {
+                uint64_t key;
+
+                watchdog(30);
+                number_sender_close(&tx);
+                check_equal(number_set_add(set, rx, 3), 0);
+                check_equal(number_send(back_tx, &(number){ 0 }, LEAT_FOREVER), 0);
+                while (leat_set_wait(set, &key, leat_after_ms(30000)) == 0 && number_recv(rx, &got, LEAT_NOW) == 0)
+                        check_equal(number_send(back_tx, &got, LEAT_FOREVER), 0);
+                _exit(0);
+        }
+        number_receiver_close(&rx);
+        number_sender_close(&back_tx);
+        cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(30000)), 0);
+        for (uint64_t i = 1; i <= 5; i++) {
+                kill(child, SIGSTOP);
+                cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
+                cr_assert_eq(number_send(tx, &(number){ i }, LEAT_NOW), 0);
+                cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(5)), LEAT_TIMEOUT);
+                kill(child, SIGCONT);
+                cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(30000)), 0);
+                cr_assert_eq(got.value, i);
+        }
+        number_sender_close(&tx);
+        cr_assert_eq(wait_for_exit(child), 0);
+        number_receiver_close(&back_rx);
+}
+
+/* ---- fork ---- */
+
+Test(set, works_on_in_both_processes_after_fork_and_neither_disturbs_the_other) {
+        number_sender tx, gone_tx;
+        number_receiver rx, gone_rx;
+        number got;
+        uint64_t key;
+        pid_t child;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(number_channel(&gone_tx, &gone_rx), 0);
+        cr_assert_eq(number_set_add(set, rx, 1), 0);
+        cr_assert_eq(number_set_add(set, gone_rx, 2), 0);
+        child = fork();
+        if (child == 0) {
+                watchdog(30);
+                number_receiver_close(&gone_rx); /* Leaves the child's set, not the parent's. */
+                check_equal(leat_set_wait(set, &key, LEAT_NOW), LEAT_EMPTY);
+                check_equal(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+                check_equal(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
+                check_equal(key, 1);
+                check_equal(number_recv(rx, &got, LEAT_NOW), 0);
+                check_equal(leat_set_remove(set, 1), 0);
+                leat_set_close(&set);
+                _exit(0);
+        }
+        cr_assert_eq(wait_for_exit(child), 0);
+        cr_assert_eq(number_send(gone_tx, &(number){ 7 }, LEAT_NOW), 0);
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
+        cr_assert_eq(key, 2);
+        cr_assert_eq(number_recv(gone_rx, &got, LEAT_NOW), 0);
+        cr_assert_eq(number_send(tx, &(number){ 8 }, LEAT_NOW), 0);
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
+        while (key != 1)
+                cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
+        number_sender_close(&tx);
+        number_sender_close(&gone_tx);
+        number_receiver_close(&rx);
+        number_receiver_close(&gone_rx);
+}
