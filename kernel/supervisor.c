@@ -157,6 +157,7 @@ static void tidy(struct kernel *kernel) {
                 if (!row->cut)
                         continue;
                 SAY(kernel, "The channel of %s is closed: %s.", row->id, row->cut);
+                row->cut = NULL;
                 life_disconnect(kernel, row);
         }
         kernel_remove_gone(kernel);

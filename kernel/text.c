@@ -119,17 +119,6 @@ int words_add_all(struct words *words, char *const *items, size_t count) {
         return 0;
 }
 
-int words_format(struct words *words, const char *format, ...) {
-        va_list arguments;
-        char *word;
-
-        va_start(arguments, format);
-        if (vasprintf(&word, format, arguments) < 0)
-                word = NULL;
-        va_end(arguments);
-        return words_give(words, word);
-}
-
 void words_clear(struct words *words) {
         for (size_t i = 0; i < words->count; i++)
                 free(words->items[i]);

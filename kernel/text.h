@@ -37,7 +37,6 @@ struct words {
 /* Appends copies. Returns 0 or -ENOMEM (the list is then as before). */
 int words_add(struct words *words, const char *word);
 int words_add_all(struct words *words, char *const *items, size_t count);
-int words_format(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Frees the words and leaves an empty list. */
 void words_clear(struct words *words);

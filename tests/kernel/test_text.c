@@ -49,7 +49,7 @@ Test(text, words_are_an_argv) {
         struct words words = { 0 };
 
         cr_assert_eq(words_add(&words, "one"), 0);
-        cr_assert_eq(words_format(&words, "%d", 2), 0);
+        cr_assert_eq(words_add_all(&words, (char *const[]){ (char *) "2" }, 1), 0);
         cr_assert_eq(words.count, 2);
         cr_assert_str_eq(words.items[1], "2");
         cr_assert_null(words.items[2]);
