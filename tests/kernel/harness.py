@@ -40,6 +40,13 @@ def is_alive(pid):
         return False
 
 
+def is_sanitized():
+    """Whether the kernel was built with a sanitizer: then it is slow and large, and numbers say nothing."""
+    with open(KERNEL, "rb") as program:
+        text = program.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
 def children_of(pid):
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
