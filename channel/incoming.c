@@ -190,18 +190,21 @@ static bool descriptors_are_free(const struct leat_receiver *receiver, size_t co
         return n == count;
 }
 
-/* After a shortage was seen: looks at what the next packet brings before taking it, so that no second message is lost. */
+/* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message is lost. From then
+ * on always: what has happened to this process can happen again, between any two messages. */
 static int look_before_taking(struct leat_receiver *receiver, leat_deadline deadline) {
         uint8_t start[PACKET_HEADER_SIZE];
-        size_t size;
+        size_t size, promised;
         int r = packet_peek(receiver->connection->fd, start, sizeof(start), &size, deadline);
 
         if (r != 0)
                 return r;
-        if (!descriptors_are_free(receiver, packet_promised_descriptors(start, size)))
-                return LEAT_NO_DESCRIPTORS;
-        receiver->short_of_descriptors = false;
-        return 0;
+        promised = packet_promised_descriptors(start, size);
+        if (descriptors_are_free(receiver, promised))
+                return 0;
+        /* What the last message brought and nobody took may be all that is missing: that message is over. */
+        empty_inbox(receiver);
+        return descriptors_are_free(receiver, promised) ? 0 : LEAT_NO_DESCRIPTORS;
 }
 
 static void cut(struct leat_receiver *receiver) {

@@ -29,7 +29,7 @@ struct leat_receiver {
         struct inbox *inbox; /* Made with the first message that has handles. */
 
         uint64_t lost; /* Messages lost at the limit of descriptors. */
-        bool short_of_descriptors;
+        bool short_of_descriptors; /* It has happened once. */
         bool cut; /* What it sends cannot even be closed: it is not listened to any more. */
 
         struct leat_set_members *set; /* The set that it is in, and as what. */
