@@ -88,11 +88,16 @@ static bool encode(struct kernel *kernel, struct row *row, const kernel_message 
         return r == 0;
 }
 
-/* A durable subscriber that is being restarted is owed the event too. */
+/* A durable subscriber that is being restarted is owed the event too, and so is a plugin that is just being started: it may
+ * turn out to be one. */
+static bool is_owed(const struct row *row) {
+        return row->durable || row_is_awaited(row);
+}
+
 static void deliver(struct kernel *kernel, struct row *to, leat_encoded letter, struct receipt *receipt) {
         enum letter_class class = LETTER_EVENT;
 
-        if (receipt && to->durable) {
+        if (receipt && is_owed(to)) {
                 if (receipts_owe(kernel, receipt, to) != 0) {
                         outbox_lose(&to->outbox);
                         watch_for_room(kernel, to, row_is_connected(to) && !to->deaf);
@@ -115,14 +120,15 @@ static void route_event(struct kernel *kernel, struct row *row, const kernel_mes
         if (!encode(kernel, row, message, &letter))
                 return;
         if (message->metadata.ack)
-                receipt = receipts_open(kernel, row, id, letter);
+                receipt = receipts_open(kernel, row, id, name, letter);
         else if (*id)
                 sent_ids_add(&row->said, sent_ids_hash(id));
         if (message->metadata.ack && !receipt)
                 bus_refuse(kernel, row, "EventsLost", "out of memory", id);
         else
                 for (size_t i = 0; i < kernel->n_rows; i++)
-                        if (kernel->rows[i] != row && row_wants(kernel->rows[i], name))
+                        if (kernel->rows[i] != row &&
+                            (row_wants(kernel->rows[i], name) || row_is_awaited(kernel->rows[i])))
                                 deliver(kernel, kernel->rows[i], letter, receipt);
         if (receipt)
                 receipts_close(kernel, receipt);

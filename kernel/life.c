@@ -53,8 +53,8 @@ static enum event classify_end(struct kernel *kernel, struct row *row) {
         if (healthy || row->spared)
                 row->failures = row->restarts = 0;
         row->failures += failed;
-        return row->limits->restart_limit > 0 && row->failures > row->limits->restart_limit ? EVENT_GIVEN_UP :
-                                                                                            EVENT_DIED;
+        return row->limits->restart_limit > 0 && row->failures > row->limits->restart_limit ? EVENT_GIVEN_UP
+                                                                                            : EVENT_DIED;
 }
 
 static void tell(struct kernel *kernel, struct row *row) {
@@ -93,8 +93,8 @@ static void insist(struct kernel *kernel, struct row *row) {
                 set_deadline(kernel, row, row->limits->terminate_timeout_ms);
         } else {
                 SAY(kernel, "Plugin %s %s", row->id,
-                    row->urgency == URGENCY_KILLED ? "does not end although it was killed." :
-                                                     "does not stop; it is killed.");
+                    row->urgency == URGENCY_KILLED ? "does not end although it was killed."
+                                                   : "does not stop; it is killed.");
                 kill_row(kernel, row);
         }
 }
@@ -191,13 +191,22 @@ static void act(struct kernel *kernel, struct row *row, enum action action) {
         }
 }
 
+/* Who has not come at its first try is not waited for: acknowledgements must not hang on a plugin that never works. */
+static void stop_awaiting(struct kernel *kernel, struct row *row) {
+        if (!row_is_connected(row) && row->events.count == 0)
+                receipts_forgive(kernel, row);
+}
+
 void life_event(struct kernel *kernel, struct row *row, enum event event) {
         struct step step = states_step(row->state, event);
+        bool was_awaited = row_is_awaited(row);
 
         if (step.next != row->state) {
                 row->state = step.next;
                 row->deadline = LEAT_FOREVER;
         }
+        if (was_awaited && !row_is_awaited(row))
+                stop_awaiting(kernel, row);
         act(kernel, row, step.action);
 }
 

@@ -20,6 +20,7 @@ struct receipt {
         uint64_t publisher; /* Its session. */
         uint64_t hash;
         char *message_id;
+        const char *name; /* Of the event; a constant. */
         leat_encoded event;
         leat_deadline deadline;
         bool told;
@@ -69,7 +70,7 @@ static void release(struct kernel *kernel, struct receipt *receipt) {
 }
 
 struct receipt *receipts_open(struct kernel *kernel, const struct row *publisher, const char *message_id,
-                              leat_encoded event) {
+                              const char *name, leat_encoded event) {
         struct receipt *receipt = calloc(1, sizeof(*receipt));
 
         if (!receipt)
@@ -82,6 +83,7 @@ struct receipt *receipts_open(struct kernel *kernel, const struct row *publisher
         receipt->owed_by = 1;
         receipt->publisher = publisher->session;
         receipt->hash = sent_ids_hash(message_id);
+        receipt->name = name;
         receipt->event = leat_encoded_share(event);
         receipt->deadline = clock_add_ms(clock_now(), kernel->configuration->acknowledge_timeout_ms);
         receipt->previous = kernel->last_receipt;
@@ -178,10 +180,27 @@ void receipts_give_up(struct kernel *kernel, struct row *row, const char *code, 
         }
 }
 
+void receipts_forgive(struct kernel *kernel, struct row *row) {
+        while (row->duties.count > 0)
+                release(kernel, take(&row->duties, 0));
+}
+
 void receipts_post_again(struct kernel *kernel, struct row *row) {
+        size_t unanswered = 0;
+
         for (size_t i = 0; i < row->duties.count; i++)
-                if (at(&row->duties, i))
-                        bus_post(kernel, row, at(&row->duties, i)->event, LETTER_DUTY);
+                unanswered += at(&row->duties, i) != NULL;
+        while (unanswered-- > 0) { /* Each goes from the front of the ring to its back. */
+                struct receipt *receipt = take(&row->duties, 0);
+
+                if (row_wants(row, receipt->name)) {
+                        /* Where it just was there is room for it. */
+                        (void) append(&row->duties, receipt);
+                        row->duties.bytes += outbox_cost(receipt->event);
+                        bus_post(kernel, row, receipt->event, LETTER_DUTY);
+                } else
+                        release(kernel, receipt);
+        }
 }
 
 /* What its publisher knows to be lost need not be kept; a subscriber that never answers would be full for

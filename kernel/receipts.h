@@ -5,10 +5,10 @@
 
 #include "kernel.h"
 
-/* Notes that `publisher` waits for an answer to its event `message_id`. It holds itself open until
- * receipts_close(). NULL when out of memory. */
+/* Notes that `publisher` waits for an answer to its event `message_id`, of the name `name` (a constant). It
+ * holds itself open until receipts_close(). NULL when out of memory. */
 struct receipt *receipts_open(struct kernel *kernel, const struct row *publisher, const char *message_id,
-                              leat_encoded event);
+                              const char *name, leat_encoded event);
 
 /* Adds the event to what the durable row owes. Returns 0; LEAT_FULL: it owes too much already (the
  * publisher is told); -ENOMEM (likewise). */
@@ -25,7 +25,10 @@ bool receipts_answer(struct kernel *kernel, struct row *row, const char *message
 /* The row will never answer what it owes. */
 void receipts_give_up(struct kernel *kernel, struct row *row, const char *code, const char *why);
 
-/* Posts all that the row owes, once more, after it has come back. */
+/* The row turns out not to owe anything: the others' answers are enough. */
+void receipts_forgive(struct kernel *kernel, struct row *row);
+
+/* Posts all that the row owes, once more, after it has come; what it does not want (any more) it does not owe. */
 void receipts_post_again(struct kernel *kernel, struct row *row);
 
 /* Tells those whose time is over. */

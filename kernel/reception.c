@@ -35,7 +35,18 @@ static int subscribe(struct row *row, const kernel_handshake *handshake) {
         return 0;
 }
 
+/* It is known now what the row wants: it takes up what it owes, or owes nothing. */
+static void settle_duties(struct kernel *kernel, struct row *row, bool was_awaited) {
+        if (row->durable)
+                receipts_post_again(kernel, row);
+        else if (was_awaited)
+                receipts_forgive(kernel, row);
+        else
+                receipts_give_up(kernel, row, "EventsLost", "a subscriber is not durable any more");
+}
+
 static void welcome(struct kernel *kernel, struct row *row, const kernel_handshake *handshake) {
+        bool was_awaited = row_is_awaited(row);
         int r;
 
         if (row_is_connected(row)) {
@@ -55,10 +66,7 @@ static void welcome(struct kernel *kernel, struct row *row, const kernel_handsha
                 return;
         }
         life_heard(kernel, row);
-        if (row->durable)
-                receipts_post_again(kernel, row);
-        else
-                receipts_give_up(kernel, row, "EventsLost", "a subscriber is not durable any more");
+        settle_duties(kernel, row, was_awaited);
 }
 
 void reception_accept(struct kernel *kernel, struct row *row) {
@@ -112,6 +120,7 @@ static struct row *claim(struct kernel *kernel, const char *id, const char **ret
 static void open_client(struct kernel *kernel, const kernel_open_client *request) {
         const char *code, *text;
         struct row *row = claim(kernel, request->id, &code, &text);
+        bool was_awaited = row && row_is_awaited(row);
         int r;
 
         if (!row) {
@@ -123,6 +132,7 @@ static void open_client(struct kernel *kernel, const kernel_open_client *request
         r = words_add(&row->events, "*");
         if (r == 0)
                 r = life_connect(kernel, row, true, request->reply);
+        settle_duties(kernel, row, was_awaited);
         if (r == 0)
                 return;
         refuse(request->reply, "RateLimited", leat_strerror(r));

@@ -47,6 +47,11 @@ bool row_is_connected(const struct row *row) {
         return row->session != 0;
 }
 
+bool row_is_awaited(const struct row *row) {
+        return row->state == STATE_STARTING && !row_is_connected(row) && row->events.count == 0 &&
+               !row->is_bridge;
+}
+
 bool row_wants(const struct row *row, const char *event) {
         for (size_t i = 0; i < row->events.count; i++)
                 if (strcmp(row->events.items[i], "*") == 0 || strcmp(row->events.items[i], event) == 0)

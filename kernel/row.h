@@ -36,12 +36,12 @@ struct row {
         bool is_bridge; /* The plugin that may open clients. */
 
         enum state state;
-        leat_deadline deadline; /* Of the state. */
+        leat_deadline deadline;   /* Of the state. */
         leat_deadline last_words; /* Its process is gone; what came over TCP may still arrive until then. */
         enum urgency urgency;
-        bool spared;            /* It ended because the user wanted so; that is no failure. */
-        uint32_t failures;      /* Quick ones, in a row. */
-        uint32_t restarts;      /* Quick ones, in a row, failures or not. */
+        bool spared;       /* It ended because the user wanted so; that is no failure. */
+        uint32_t failures; /* Quick ones, in a row. */
+        uint32_t restarts; /* Quick ones, in a row, failures or not. */
         leat_deadline well_since;
 
         /* Its process, if the kernel started one. */
@@ -55,13 +55,13 @@ struct row {
         /* Its channels, its own or through the bridge. */
         to_kernel_receiver commands;
         to_plugin_sender deliveries;
-        uint64_t session;      /* Counts connections of all rows; 0: not connected. */
+        uint64_t session; /* Counts connections of all rows; 0: not connected. */
         bool bridged;
-        bool deaf;             /* It does not take deliveries any more. */
-        bool flushing;         /* The set tells when deliveries has room. */
-        const char *cut;       /* Why its channels are to be closed, as soon as nobody looks at it. */
-        bool gone;             /* The row is to be removed. */
-        leat_deadline heard;   /* When its last message was read. */
+        bool deaf;              /* It does not take deliveries any more. */
+        bool flushing;          /* The set tells when deliveries has room. */
+        const char *cut;        /* Why its channels are to be closed, as soon as nobody looks at it. */
+        bool gone;              /* The row is to be removed. */
+        leat_deadline heard;    /* When its last message was read. */
         leat_deadline patience; /* Not overdue before this. */
         leat_timestamp seen;
         bool was_seen;
@@ -83,6 +83,9 @@ struct row *row_new(uint64_t serial, const char *id, const struct plugin_configu
 struct row *row_free(struct row *row);
 
 bool row_is_connected(const struct row *row);
+
+/* Whether it is being started and nobody knows yet what it wants: it has never said so, or it has stopped since. */
+bool row_is_awaited(const struct row *row);
 
 /* Whether it wants events of that name. */
 bool row_wants(const struct row *row, const char *event);

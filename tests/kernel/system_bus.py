@@ -35,6 +35,30 @@ class Bus(KernelTest):
         self.wait_metrics(lambda text: "\tSender=One\t" in text, "the metric line")
         self.assertIsNone(one.find(lambda m: m["Header"]["MessageId"] == message_id))
 
+    def late(self, folder, program, patience):
+        """A plugin that lets itself be waited for."""
+        script = os.path.join(folder, "late")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nsleep {patience}\nexec "{program}" "$@"\n')
+        os.chmod(script, 0o755)
+        return script
+
+    def test_a_durable_plugin_that_is_just_being_started_is_waited_for(self):
+        logger = os.path.join(os.path.dirname(harness.KERNEL), "MetricLogger")
+        kernel = self.start(configuration({"pluginId": "MetricLogger", "command": [self.late(self.folder, logger, 1)]}))
+        client = self.client(kernel, "Early")
+        client.handshake()
+        message_id = client.login(4711, plugin_id="Early", ack=True)
+        self.assertEqual(client.wait_answer(message_id)["Payload"], {"OK": True, "Received": message_id})
+        self.wait_metrics(lambda text: text.count("\tUserId=4711\t") == 1, "the metric line")
+
+    def test_a_plugin_that_never_comes_does_not_hold_up_acknowledgements(self):
+        kernel = self.start(configuration({"pluginId": "Mute", "command": ["sleep", "60"], "startTimeoutMs": 500}))
+        client = self.client(kernel, "Early")
+        client.handshake()
+        message_id = client.login(1, plugin_id="Early", ack=True)
+        self.assertEqual(client.wait_answer(message_id)["Payload"], {"OK": True, "Received": message_id})
+
     def test_requests_go_to_one_and_answers_back(self):
         kernel = self.start(configuration())
         asker, target, other = (self.client(kernel, name) for name in ("Asker", "Target", "Other"))
