@@ -48,7 +48,7 @@ static void read_blobs(blob_receiver rx, size_t size) {
                 check(got.who < MANY);
                 check_equal(got.sequence, next[got.who]++);
                 check_equal(got.data.size, size);
-                for (size_t i = 0; i < size; i++)
+                for (size_t i = 0; i < size; i += UNDER_TSAN ? 61 : 1)
                         if (bytes[i] != (unsigned char) (got.who * 16 + got.sequence % 16))
                                 check(!"one message stands in another");
         }

@@ -291,6 +291,31 @@ Test(endpoints, a_message_lives_through_empty_and_timeout_until_the_next_one) {
         text_receiver_close(&rx);
 }
 
+/* ---- lost receivers ---- */
+
+LEAT_DECLARE(snake);
+LEAT_DEFINE_MESSAGE(snake, (u32, id), (receiver, snake, tail));
+
+/* A receiver that waits unread in its own channel has no owner any more. The system's collector of sockets finds that out, and
+ * somebody has to start it: a sender that waits does. */
+Test(endpoints, a_receiver_lost_in_its_own_channel_is_noticed_by_a_sender_that_waits) {
+        leat_deadline deadlines[] = { LEAT_FOREVER, leat_after_ms(25000) };
+
+        for (int i = 0; i < 2; i++) {
+                snake_sender tx;
+                snake_receiver rx;
+                int r;
+
+                cr_assert_eq(snake_channel(&tx, &rx), 0);
+                cr_assert_eq(snake_send(tx, &(snake){ .tail = snake_receiver_give(&rx) }, LEAT_NOW), 0);
+                /* While it is being collected, room may be there for a moment more. */
+                while ((r = snake_send(tx, &(snake){ 0 }, deadlines[i])) == 0)
+                        ;
+                cr_assert_eq(r, LEAT_DISCONNECTED, "%s", leat_strerror(r));
+                snake_sender_close(&tx);
+        }
+}
+
 /* ---- requests ---- */
 
 static void *answer_all(void *receiver) {
