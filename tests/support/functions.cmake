@@ -2,7 +2,8 @@
 # sanitizer's report, in any process, any process left behind and any hang turns it red.
 #
 #   leat_test(NAME SOURCES … [LIBRARIES …] [SECONDS n])
-#       A Criterion program. Not built under ThreadSanitizer, where Debian's Criterion cannot start.
+#       A Criterion program. Not built under ThreadSanitizer, where Debian's Criterion cannot start. Each of its tests
+#       has 30 s; one that needs more calls watchdog(), never Criterion's timeout (see criterion_watchdog.c).
 #   leat_thread_test(NAME SOURCES … [LIBRARIES …] [SECONDS n])
 #       A program with its own main (0 = passed): run by CTest itself under ThreadSanitizer, elsewhere as a child of a
 #       Criterion test. For whatever has threads.
@@ -52,8 +53,9 @@ function(leat_test name)
         if(LEAT_TSAN)
                 return()
         endif()
-        leat_test_program(${name} SOURCES ${t_SOURCES} LIBRARIES ${t_LIBRARIES} PkgConfig::CRITERION)
-        leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${name}> -j1 --timeout 30)
+        leat_test_program(${name} SOURCES ${t_SOURCES} ${leat_support_dir}/criterion_watchdog.c
+                LIBRARIES ${t_LIBRARIES} PkgConfig::CRITERION)
+        leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${name}> -j1)
 endfunction()
 
 function(leat_thread_test name)
