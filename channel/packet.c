@@ -131,6 +131,8 @@ static int after_failed_send(int fd, int error, leat_deadline deadline) {
         case ENOTCONN:
         case ECONNREFUSED:
                 return LEAT_DISCONNECTED;
+        case EPERM: /* The other end has switched SO_PASSRIGHTS off: no error of ours. */
+                return LEAT_REFUSED;
         default:
                 return -error;
         }

@@ -99,7 +99,10 @@ static int transmit_memory(int fd, const struct transmission *transmission, int 
         if (r != -EMSGSIZE)
                 return r;
         parts[1].iov_len = padding_for(fd);
-        return packet_send(fd, parts, 2, fds, n_fds, deadline);
+        r = packet_send(fd, parts, 2, fds, n_fds, deadline);
+        if (r != -EMSGSIZE)
+                return r;
+        return packet_send(fd, parts, 1, fds, n_fds, deadline); /* Shrunk just now: a header alone always fits. */
 }
 
 static int transmit_sealed(int fd, const struct transmission *transmission, leat_deadline deadline) {

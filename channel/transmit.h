@@ -26,7 +26,7 @@ bool transmit_is_large(const struct transmission *transmission);
 /* Writes table and body to sealed memory. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOSPC. */
 int transmit_seal(const struct transmission *transmission, int *ret_fd);
 
-/* 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_TOO_LARGE; negative errno. */
+/* 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_REFUSED, LEAT_TOO_LARGE; negative errno. */
 int transmit(int fd, const struct transmission *transmission, leat_deadline deadline);
 
 #endif

@@ -202,6 +202,8 @@ Test(evolution, an_older_reader_that_knows_no_plain_handles_leaves_nothing_open)
         /* A plain channel takes no descriptors (see channel/README.md, limits): the system or the receiver refuses. */
         if (r == 0)
                 cr_assert_eq(offer_recv(rx, &got, LEAT_NOW), LEAT_MALFORMED);
+        else
+                cr_assert_eq(r, LEAT_REFUSED);
         cr_assert_eq(leat_sender_send(tx.object, newer_offer(), &(new_offer){ .id = 2 }, LEAT_NOW), 0);
         cr_assert_eq(offer_recv(rx, &got, LEAT_NOW), 0);
         cr_assert_eq(got.id, 2);

@@ -517,6 +517,20 @@ Test(stranger, hangs_up_in_the_middle_of_its_rubbish) {
         cr_assert_eq(parcel_recv(rx, &got, LEAT_FOREVER), LEAT_DISCONNECTED);
 }
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+Test(stranger, takes_no_descriptors_from_us_and_that_is_no_error_of_ours) {
+        int off = 0;
+
+        if (setsockopt(rx.object->connection->fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0)
+                return;
+        cr_assert_eq(parcel_send(tx, &(parcel){ .done = number_tx }, LEAT_NOW), LEAT_REFUSED);
+        cr_assert_eq(parcel_send(tx, &(parcel){ .done = number_tx }, LEAT_FOREVER), LEAT_REFUSED);
+        still_works(__LINE__);
+}
+
 /* What a stranger who holds a sender can put into a sender's own socket is never read, and does not hang its closing. */
 Test(stranger, sends_back_over_a_senders_socket) {
         cr_assert_geq(send(rx.object->connection->fd, "back", 4, MSG_NOSIGNAL), 0);
