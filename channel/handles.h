@@ -40,7 +40,8 @@ int handles_add(struct handles *handles, unsigned kind, const void *field, size_
 /* Appends the table that describes them to a message in the making. 0; -ENOMEM. */
 int handles_write_table(const struct handles *handles, struct buffer *message);
 
-/* The message is sent: closes what was given. The sender through which it went, and with it this list, may be gone after this. */
+/* The message is sent: closes what was given. The sender through which it went, and with it this list, may be gone
+ * after this. */
 void handles_release_given(const struct handles *handles);
 
 #endif

@@ -26,8 +26,8 @@ struct inbox {
 };
 
 /* Reads the table of `count` handles that describes `fds`, and takes the descriptors over, all of them, whatever it
- * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over *limit, from which its size is subtracted), -ENOMEM. The inbox must
- * be empty before. */
+ * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over *limit, from which its size is subtracted), -ENOMEM. The
+ * inbox must be empty before. */
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit);
 

@@ -190,8 +190,8 @@ static bool descriptors_are_free(const struct leat_receiver *receiver, size_t co
         return n == count;
 }
 
-/* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message is lost. From then
- * on always: what has happened to this process can happen again, between any two messages. */
+/* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message is
+ * lost. From then on always: what has happened to this process can happen again, between any two messages. */
 static int look_before_taking(struct leat_receiver *receiver, leat_deadline deadline) {
         uint8_t start[PACKET_HEADER_SIZE];
         size_t size, promised;

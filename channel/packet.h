@@ -57,8 +57,8 @@ int packet_read_header(const uint8_t *packet, size_t size, struct packet_header 
 /* How many descriptors a packet must come with, by its first PACKET_HEADER_SIZE bytes; 0 when these say nothing. */
 size_t packet_promised_descriptors(const uint8_t *packet, size_t size);
 
-/* Sends one packet. 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_REFUSED (it takes no descriptors); -EMSGSIZE: larger than the socket's buffer allows;
- * any other negative errno. */
+/* Sends one packet. 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_REFUSED (it takes no descriptors);
+ * -EMSGSIZE: larger than the socket's buffer allows; any other negative errno. */
 int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
                 leat_deadline deadline);
 

@@ -5,9 +5,10 @@
 /* So many descriptors may wait to be closed before callers are told to cut the channel that sends them. */
 #define REAPER_BOUND 256
 
-/* Takes over `fd` and closes it in a thread of the reaper's own (or here, where no thread or no memory can be had). Never loses
- * the descriptor. Returns 0, or -ENOBUFS when over the bound. Over it, and only there, it waits for the thread, a tenth of a
- * second at the most and not again within the next second: what an honest peer sends fast is not what cannot be closed. */
+/* Takes over `fd` and closes it in a thread of the reaper's own (or here, where no thread or no memory can be had).
+ * Never loses the descriptor. Returns 0, or -ENOBUFS when over the bound. Over it, and only there, it waits for the
+ * thread, a tenth of a second at the most and not again within the next second: what an honest peer sends fast is
+ * not what cannot be closed. */
 int reaper_close(int fd);
 
 #endif

@@ -192,8 +192,8 @@ static int add_candidate(struct leat_server *server, int fd) {
         return watch(server, fd);
 }
 
-/* Lets in who stands before the door, while there is room; when there is none, the first of them, for one who has been heard
- * and was silent. *ret_more: others may be left outside. */
+/* Lets in who stands before the door, while there is room; when there is none, the first of them, for one who has
+ * been heard and was silent. *ret_more: others may be left outside. */
 static int admit(struct leat_server *server, bool *ret_more) {
         bool has_admitted = false;
 

@@ -46,8 +46,8 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * handles in it that are given: these are closed here after success and kept on any other result.
  *
  * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when
- * it was closed), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING), LEAT_REFUSED (the
- * receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
+ * it was closed), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
+ * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same one given twice, an enum or a tag out of range, an `any` that is no
  * MessagePack value, items or data that is NULL with a count), -EBUSY (a receiver given that is in a set), -EMFILE,
  * -ENOMEM, -ENOSPC (no memory for a large body). */
