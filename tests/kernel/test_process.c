@@ -70,13 +70,13 @@ Test(process, what_a_child_finds) {
         signal(SIGPIPE, SIG_IGN);
         setenv("LEAT_KERNEL", "of somebody else", 1);
         cr_assert_eq(start("echo \"$LEAT_KERNEL\"; pwd; ls -l /proc/self/fd/0 | sed 's/.*-> //';"
-                           "ls /proc/$$/fd | tr '\\n' ' '; echo;"
+                           "ls /proc/$$/fd;" /* No pipe: the shell holds its ends for a moment. */
                            "grep -E 'SigIgn|SigBlk' /proc/self/status;"
                            "cut -d' ' -f5 /proc/$$/stat | grep -x $$ >/dev/null && echo leads",
                            &process),
                      0);
         cr_assert_str_eq(all_of(process.output),
-                         "a name\n/\n/dev/null\n0 1 2 \n"
+                         "a name\n/\n/dev/null\n0\n1\n2\n"
                          "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nleads\n");
         wait_end(&process);
         process_close(&process);
