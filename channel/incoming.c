@@ -11,6 +11,7 @@
 #include "decode.h"
 #include "descriptor.h"
 #include "expiry.h"
+#include "guard.h"
 #include "packet.h"
 #include "sealed_memory.h"
 #include "set.h"
@@ -251,4 +252,14 @@ int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming,
         if (receiver->cut)
                 cut(receiver);
         return r;
+}
+
+void leat_receiver_release(struct leat_receiver *receiver) {
+        CALL_GUARD;
+
+        if (!receiver)
+                return;
+        expire(receiver, next_room(receiver));
+        if (receiver->cut)
+                cut(receiver);
 }

@@ -34,6 +34,7 @@ struct item {
 
 static struct item *_Atomic stack;
 static atomic_int n_pending; /* On the stack, without the one in the thread's hand. */
+static atomic_int n_open;    /* With it. */
 
 /* The fork_generation() of the process whose thread works on the stack; 0 when there is none. */
 static _Atomic uint64_t owner;
@@ -42,6 +43,7 @@ static _Atomic uint64_t owner;
 #define PATIENCE_NS   INT64_C(100000000)
 #define IMPATIENCE_NS INT64_C(1000000000)
 #define PAUSE_NS      INT64_C(1000000)
+#define GLANCE_NS     INT64_C(20000)
 
 static _Atomic int64_t impatient_until;
 
@@ -89,6 +91,7 @@ static void reap(uint64_t generation) {
                         free(item);
                         (void) atomic_fetch_sub(&n_pending, 1);
                         close_slowly(fd);
+                        (void) atomic_fetch_sub(&n_open, 1);
                 }
                 atomic_store(&owner, 0);
                 /* Who pushed before that store saw an owner and started no thread: look once more. */
@@ -144,21 +147,42 @@ static bool thread_keeps_up(void) {
         return true;
 }
 
-int reaper_close(int fd) {
+/* Puts it before the thread. False when that cannot be had: then it is closed already. */
+static bool hand_over(int fd) {
         struct item *item;
 
         item = malloc(sizeof(*item));
         if (!item) {
                 close_slowly(fd);
-                return 0;
+                return false;
         }
 
         item->fd = fd;
         (void) atomic_fetch_add(&n_pending, 1);
+        (void) atomic_fetch_add(&n_open, 1);
         push(item);
 
         if (try_own(fork_generation()) && create_thread() < 0)
                 reap(fork_generation());
 
+        return true;
+}
+
+int reaper_close(int fd) {
+        if (!hand_over(fd))
+                return 0;
         return atomic_load(&n_pending) <= REAPER_BOUND || thread_keeps_up() ? 0 : -ENOBUFS;
+}
+
+void reaper_close_seen(int fd) {
+        int64_t end = deadline_now() + PATIENCE_NS;
+
+        if (!hand_over(fd))
+                return;
+        /* Until the thread has nothing left is as good as until this one is closed: it takes the newest first. */
+        while (atomic_load(&n_open) > 0 && !deadline_passed(end)) {
+                struct timespec pause = deadline_left(end, GLANCE_NS);
+
+                (void) ppoll(NULL, 0, &pause, NULL);
+        }
 }

@@ -11,4 +11,8 @@
  * not what cannot be closed. */
 int reaper_close(int fd);
 
+/* The same for a descriptor whose closing somebody waits to see: comes back when it is closed, or after a tenth of a second
+ * if that takes longer. */
+void reaper_close_seen(int fd);
+
 #endif

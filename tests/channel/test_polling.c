@@ -179,3 +179,27 @@ Test(polling, what_has_expired_is_poisoned_under_address_sanitizer_and_what_has_
         cr_assert(IS_POISONED(second.words));
         text_sender_close(&tx);
 }
+
+Test(polling, releasing_a_message_closes_what_nobody_took) {
+        number_sender tx;
+        number_receiver rx;
+        blob_sender out;
+        blob_receiver in;
+        blob got;
+        number late;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_eq(blob_channel(&out, &in), 0);
+        number_sender given[] = { number_sender_give(&tx) };
+        cr_assert_eq(blob_send(out, &(blob){ .replies = { given, 1 } }, LEAT_NOW), 0);
+        cr_assert_eq(blob_recv(in, &got, LEAT_NOW), 0);
+        cr_assert_eq(number_recv(rx, &late, LEAT_NOW), LEAT_EMPTY);
+        blob_release(in);
+        cr_assert_eq(number_recv(rx, &late, LEAT_NOW), LEAT_DISCONNECTED);
+        blob_release(in); /* There is none any more. */
+        cr_assert_eq(blob_recv(in, &got, LEAT_NOW), LEAT_EMPTY);
+        blob_release((blob_receiver){ 0 });
+        blob_sender_close(&out);
+        blob_receiver_close(&in);
+        number_receiver_close(&rx);
+}

@@ -118,23 +118,23 @@ typedef leat_shared_memory leat_c_shared_memory;
 #define LEAT_IS_UNIT_(kind) LEAT_PROBE_(LEAT_IS_UNIT_##kind)
 #define LEAT_IS_UNIT_unit ~, unit
 #define LEAT_CONSTRUCTOR_OF_user(T, C, name)                 \
-        LEAT_FUNCTION_ T T##_##name(C value)                 \
+        LEAT_FUNCTION_ T T##_##name(C value_)                \
         {                                                    \
-                T made;                                      \
+                T made_;                                     \
                                                              \
-                memset(&made, 0, sizeof(made));              \
-                made.tag = T##_tag_##name;                   \
-                made.name = value;                           \
-                return made;                                 \
+                memset(&made_, 0, sizeof(made_));            \
+                made_.tag = T##_tag_##name;                  \
+                made_.name = value_;                         \
+                return made_;                                \
         }
 #define LEAT_CONSTRUCTOR_OF_unit(T, C, name)                 \
         LEAT_FUNCTION_ T T##_##name(void)                    \
         {                                                    \
-                T made;                                      \
+                T made_;                                     \
                                                              \
-                memset(&made, 0, sizeof(made));              \
-                made.tag = T##_tag_##name;                   \
-                return made;                                 \
+                memset(&made_, 0, sizeof(made_));            \
+                made_.tag = T##_tag_##name;                  \
+                return made_;                                \
         }
 
 /* Names of an enum. */

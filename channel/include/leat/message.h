@@ -35,7 +35,9 @@
  *
  * A variant is struct { NAME_tag tag; union { alternatives }; }, with a constructor for each alternative:
  * shape_dot((point){ 3, 4 }), shape_nothing(); its tags are shape_tag_dot and so on. Alternatives are elements
- * without a wrapper, or `unit`. An enum's names are color_red and so on, counted from 0.
+ * without a wrapper, or `unit`. An enum's names are color_red and so on, counted from 0. As the calls below begin with
+ * the type's name too, no alternative and no name can be called like one of them (type, send, recv, …): it does not
+ * compile.
  *
  * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning of each
  * call is written in leat/endpoint.h, leat/set.h and leat/server.h under the name in parentheses. All are static
@@ -47,6 +49,7 @@
  *     int  T_send(T_sender, const T *, leat_deadline)                        (leat_sender_send)
  *     int  T_recv(T_receiver, T *ret_message, leat_deadline)                 (leat_receiver_recv)
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
+ *     void T_release(T_receiver)                                             (leat_receiver_release)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
@@ -143,27 +146,26 @@
  * After 0 the answer lives until *ret_answers, now the caller's, is closed. LEAT_DISCONNECTED: the receiver of the
  * request is gone, or dropped the request without an answer. On failure nothing is left open here. */
 #define LEAT_REQUEST(T, field, R)                                                                       \
-        LEAT_FUNCTION_ int T##_ask(T##_sender to, const T *request, R##_receiver *ret_answers,          \
-                                   R *ret_answer, leat_deadline deadline)                               \
+        LEAT_FUNCTION_ int T##_ask(T##_sender to_, const T *request_, R##_receiver *ret_answers_,       \
+                                   R *ret_answer_, leat_deadline deadline_)                             \
         {                                                                                               \
-                T##_sender destination = to;                                                            \
-                T asked = *request;                                                                     \
-                R##_sender tx;                                                                          \
-                R##_receiver rx;                                                                        \
-                int r = R##_channel(&tx, &rx);                                                          \
+                T asked_ = *request_;                                                                   \
+                R##_sender sender_;                                                                     \
+                R##_receiver receiver_;                                                                 \
+                int r_ = R##_channel(&sender_, &receiver_);                                             \
                                                                                                         \
-                if (r != 0)                                                                             \
-                        return r;                                                                       \
-                asked.field = R##_sender_give(&tx);                                                     \
-                r = T##_send(destination, &asked, deadline);                                            \
-                R##_sender_close(&tx); /* Given and gone, unless the send failed. */                    \
-                if (r == 0)                                                                             \
-                        r = R##_recv(rx, ret_answer, deadline);                                         \
-                if (r == 0)                                                                             \
-                        *ret_answers = rx;                                                              \
+                if (r_ != 0)                                                                            \
+                        return r_;                                                                      \
+                asked_.field = R##_sender_give(&sender_);                                               \
+                r_ = T##_send(to_, &asked_, deadline_);                                                 \
+                R##_sender_close(&sender_); /* Given and gone, unless the send failed. */               \
+                if (r_ == 0)                                                                            \
+                        r_ = R##_recv(receiver_, ret_answer_, deadline_);                               \
+                if (r_ == 0)                                                                            \
+                        *ret_answers_ = receiver_;                                                      \
                 else                                                                                    \
-                        R##_receiver_close(&rx);                                                        \
-                return r;                                                                               \
+                        R##_receiver_close(&receiver_);                                                 \
+                return r_;                                                                              \
         }                                                                                               \
         LEAT_NEED_SEMICOLON_
 
@@ -175,23 +177,26 @@
 #define LEAT_ASSERT_ static_assert
 #else
 #define LEAT_ASSERT_ _Static_assert
+/* C compilers before gcc 14 only warn when a pointer to one type's endpoint or message is passed for another's. From here on it
+ * is an error, as it is in C++ and in newer compilers. */
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
 #endif
 
 /* The table itself stands in a function, so that it can be declared before it is defined, in C++ too. */
 #define LEAT_TYPE_(T, type_kind, rows, ...)                                                             \
         LEAT_FUNCTION_ const struct leat_type *T##_type(void)                                           \
         {                                                                                               \
-                static const struct leat_field fields[] = { __VA_ARGS__ };                              \
-                static void *plan;                                                                      \
-                static const struct leat_type type = { LEAT_TABLE_VERSION, LEAT_TYPE_##type_kind, #T,   \
-                                                       sizeof(T), fields, rows, &plan };                \
+                static const struct leat_field fields_[] = { __VA_ARGS__ };                             \
+                static void *plan_;                                                                     \
+                static const struct leat_type type_ = { LEAT_TABLE_VERSION, LEAT_TYPE_##type_kind, #T,  \
+                                                       sizeof(T), fields_, rows, &plan_ };              \
                                                                                                         \
-                return &type;                                                                           \
+                return &type_;                                                                          \
         }                                                                                               \
         LEAT_NEED_SEMICOLON_
 
-/* Endpoints are structs by value, so that every compiler refuses one type's for another's (for pointers, C compilers
- * only warn). `given` points to the giver's variable while the struct stands in a message. */
+/* Endpoints are structs by value, so that every compiler refuses one type_'s for another's (for pointers, C compilers
+ * only warn). `given` points to the giver's variable while the struct stands in a message_. */
 #define LEAT_ENDPOINTS_(T)                                                                              \
         typedef struct T##_sender {                                                                     \
                 struct leat_sender *object;                                                             \
@@ -212,77 +217,81 @@
         LEAT_NEED_SEMICOLON_
 
 #define LEAT_CHANNEL_FUNCTIONS_(T)                                                                      \
-        LEAT_FUNCTION_ int T##_channel_with(const struct leat_channel_options *options,                 \
-                                            T##_sender *ret_tx, T##_receiver *ret_rx)                   \
+        LEAT_FUNCTION_ int T##_channel_with(const struct leat_channel_options *options_,                \
+                                            T##_sender *ret_sender_, T##_receiver *ret_receiver_)       \
         {                                                                                               \
-                T##_sender tx = { NULL, NULL };                                                         \
-                T##_receiver rx = { NULL, NULL };                                                       \
-                int r = leat_channel_open(T##_type(), options, &tx.object, &rx.object);                 \
+                T##_sender sender_ = { NULL, NULL };                                                    \
+                T##_receiver receiver_ = { NULL, NULL };                                                \
+                int r_ = leat_channel_open(T##_type(), options_, &sender_.object, &receiver_.object);   \
                                                                                                         \
-                if (r != 0)                                                                             \
-                        return r;                                                                       \
-                *ret_tx = tx;                                                                           \
-                *ret_rx = rx;                                                                           \
+                if (r_ != 0)                                                                            \
+                        return r_;                                                                      \
+                *ret_sender_ = sender_;                                                                 \
+                *ret_receiver_ = receiver_;                                                             \
                 return 0;                                                                               \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_channel(T##_sender *ret_tx, T##_receiver *ret_rx)                        \
+        LEAT_FUNCTION_ int T##_channel(T##_sender *ret_sender_, T##_receiver *ret_receiver_)            \
         {                                                                                               \
-                return T##_channel_with(NULL, ret_tx, ret_rx);                                          \
+                return T##_channel_with(NULL, ret_sender_, ret_receiver_);                              \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_send(T##_sender tx, const T *message, leat_deadline deadline)            \
+        LEAT_FUNCTION_ int T##_send(T##_sender sender_, const T *message_, leat_deadline deadline_)     \
         {                                                                                               \
-                return leat_sender_send(tx.object, T##_type(), message, deadline);                      \
+                return leat_sender_send(sender_.object, T##_type(), message_, deadline_);               \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_recv(T##_receiver rx, T *ret_message, leat_deadline deadline)            \
+        LEAT_FUNCTION_ int T##_recv(T##_receiver receiver_, T *ret_message_, leat_deadline deadline_)   \
         {                                                                                               \
-                return leat_receiver_recv(rx.object, T##_type(), ret_message, deadline);                \
+                return leat_receiver_recv(receiver_.object, T##_type(), ret_message_, deadline_);       \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_arm(T##_receiver rx, int *ret_descriptor)                                \
+        LEAT_FUNCTION_ int T##_arm(T##_receiver receiver_, int *ret_descriptor_)                        \
         {                                                                                               \
-                return leat_receiver_arm(rx.object, ret_descriptor);                                    \
+                return leat_receiver_arm(receiver_.object, ret_descriptor_);                            \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_sender_clone(T##_sender tx, T##_sender *ret_clone)                       \
+        LEAT_FUNCTION_ void T##_release(T##_receiver receiver_)                                         \
         {                                                                                               \
-                T##_sender clone = { NULL, NULL };                                                      \
-                int r = leat_sender_clone(tx.object, &clone.object);                                    \
+                leat_receiver_release(receiver_.object);                                                \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_sender_clone(T##_sender sender_, T##_sender *ret_clone_)                 \
+        {                                                                                               \
+                T##_sender clone_ = { NULL, NULL };                                                     \
+                int r_ = leat_sender_clone(sender_.object, &clone_.object);                             \
                                                                                                         \
-                if (r == 0)                                                                             \
-                        *ret_clone = clone;                                                             \
-                return r;                                                                               \
+                if (r_ == 0)                                                                            \
+                        *ret_clone_ = clone_;                                                           \
+                return r_;                                                                              \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_capacity(T##_sender tx, size_t *ret_bytes)                               \
+        LEAT_FUNCTION_ int T##_capacity(T##_sender sender_, size_t *ret_bytes_)                         \
         {                                                                                               \
-                return leat_sender_capacity(tx.object, ret_bytes);                                      \
+                return leat_sender_capacity(sender_.object, ret_bytes_);                                \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_set_add(leat_set set, T##_receiver rx, uint64_t key)                     \
+        LEAT_FUNCTION_ int T##_set_add(leat_set set_, T##_receiver receiver_, uint64_t key_)            \
         {                                                                                               \
-                return leat_set_add_receiver(set, rx.object, key);                                      \
+                return leat_set_add_receiver(set_, receiver_.object, key_);                             \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_set_add_sender(leat_set set, T##_sender tx, uint64_t key)                \
+        LEAT_FUNCTION_ int T##_set_add_sender(leat_set set_, T##_sender sender_, uint64_t key_)         \
         {                                                                                               \
-                return leat_set_add_sender(set, tx.object, key);                                        \
+                return leat_set_add_sender(set_, sender_.object, key_);                                 \
         }
 
 #define LEAT_HANDLE_FUNCTIONS_(T, end)                                                                  \
-        LEAT_FUNCTION_ bool T##_##end##_is_set(T##_##end handle)                                        \
+        LEAT_FUNCTION_ bool T##_##end##_is_set(T##_##end handle_)                                       \
         {                                                                                               \
-                return handle.object != NULL;                                                           \
+                return handle_.object != NULL;                                                          \
         }                                                                                               \
-        LEAT_FUNCTION_ T##_##end T##_##end##_give(T##_##end *handle)                                    \
+        LEAT_FUNCTION_ T##_##end T##_##end##_give(T##_##end *handle_)                                   \
         {                                                                                               \
-                T##_##end given = { handle->object, &handle->object };                                  \
+                T##_##end given_ = { handle_->object, &handle_->object };                               \
                                                                                                         \
-                return given;                                                                           \
+                return given_;                                                                          \
         }                                                                                               \
-        LEAT_FUNCTION_ T##_##end T##_##end##_take(T##_##end *field)                                     \
+        LEAT_FUNCTION_ T##_##end T##_##end##_take(T##_##end *field_)                                    \
         {                                                                                               \
-                T##_##end taken = { leat_##end##_take(&field->object), NULL };                          \
+                T##_##end taken_ = { leat_##end##_take(&field_->object), NULL };                        \
                                                                                                         \
-                return taken;                                                                           \
+                return taken_;                                                                          \
         }                                                                                               \
-        LEAT_FUNCTION_ void T##_##end##_close(T##_##end *handle)                                        \
+        LEAT_FUNCTION_ void T##_##end##_close(T##_##end *handle_)                                       \
         {                                                                                               \
-                leat_##end##_close(&handle->object);                                                    \
+                leat_##end##_close(&handle_->object);                                                   \
         }
 
 #define LEAT_MESSAGE_FUNCTIONS_(T)                                                                      \
@@ -290,67 +299,67 @@
         {                                                                                               \
                 return leat_type_schema(T##_type());                                                    \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_copy(const T *message, T *ret_copy)                                      \
+        LEAT_FUNCTION_ int T##_copy(const T *message_, T *ret_copy_)                                    \
         {                                                                                               \
-                return leat_message_copy(T##_type(), message, ret_copy);                                \
+                return leat_message_copy(T##_type(), message_, ret_copy_);                              \
         }                                                                                               \
-        LEAT_FUNCTION_ void T##_free(T *copy)                                                           \
+        LEAT_FUNCTION_ void T##_free(T *copy_)                                                          \
         {                                                                                               \
-                leat_message_free(T##_type(), copy);                                                    \
+                leat_message_free(T##_type(), copy_);                                                   \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_encode(const T *message, leat_encoded *ret_encoded)                      \
+        LEAT_FUNCTION_ int T##_encode(const T *message_, leat_encoded *ret_encoded_)                    \
         {                                                                                               \
-                return leat_message_encode(T##_type(), message, ret_encoded);                           \
+                return leat_message_encode(T##_type(), message_, ret_encoded_);                         \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_send_encoded(T##_sender tx, leat_encoded encoded, leat_deadline deadline) \
+        LEAT_FUNCTION_ int T##_send_encoded(T##_sender sender_, leat_encoded encoded_, leat_deadline deadline_) \
         {                                                                                               \
-                return leat_sender_send_encoded(tx.object, encoded, deadline);                          \
+                return leat_sender_send_encoded(sender_.object, encoded_, deadline_);                   \
         }
 
 #define LEAT_SERVER_FUNCTIONS_(T)                                                                       \
-        LEAT_FUNCTION_ int T##_server_with(const struct leat_server_options *options,                   \
-                                           T##_server_end *ret_server)                                  \
+        LEAT_FUNCTION_ int T##_server_with(const struct leat_server_options *options_,                  \
+                                           T##_server_end *ret_server_)                                 \
         {                                                                                               \
-                return leat_server_open(T##_type(), options, &ret_server->object);                      \
+                return leat_server_open(T##_type(), options_, &ret_server_->object);                    \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_server(T##_server_end *ret_server)                                       \
+        LEAT_FUNCTION_ int T##_server(T##_server_end *ret_server_)                                      \
         {                                                                                               \
-                return T##_server_with(NULL, ret_server);                                               \
+                return T##_server_with(NULL, ret_server_);                                              \
         }                                                                                               \
-        LEAT_FUNCTION_ const char *T##_server_name(T##_server_end server)                               \
+        LEAT_FUNCTION_ const char *T##_server_name(T##_server_end server_)                              \
         {                                                                                               \
-                return leat_server_name(server.object);                                                 \
+                return leat_server_name(server_.object);                                                \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_server_descriptor(T##_server_end server)                                 \
+        LEAT_FUNCTION_ int T##_server_descriptor(T##_server_end server_)                                \
         {                                                                                               \
-                return leat_server_descriptor(server.object);                                           \
+                return leat_server_descriptor(server_.object);                                          \
         }                                                                                               \
-        LEAT_FUNCTION_ void T##_server_expect(T##_server_end server, pid_t pid)                         \
+        LEAT_FUNCTION_ void T##_server_expect(T##_server_end server_, pid_t pid_)                       \
         {                                                                                               \
-                leat_server_expect(server.object, pid);                                                 \
+                leat_server_expect(server_.object, pid_);                                               \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_accept(T##_server_end server, T##_receiver *ret_rx, T *ret_first,        \
-                                      leat_deadline deadline)                                           \
+        LEAT_FUNCTION_ int T##_accept(T##_server_end server_, T##_receiver *ret_receiver_, T *ret_first_, \
+                                      leat_deadline deadline_)                                          \
         {                                                                                               \
-                T##_receiver rx = { NULL, NULL };                                                       \
-                int r = leat_server_accept(server.object, T##_type(), &rx.object, ret_first, deadline); \
+                T##_receiver receiver_ = { NULL, NULL };                                                \
+                int r_ = leat_server_accept(server_.object, T##_type(), &receiver_.object, ret_first_, deadline_); \
                                                                                                         \
-                if (r == 0)                                                                             \
-                        *ret_rx = rx;                                                                   \
-                return r;                                                                               \
+                if (r_ == 0)                                                                            \
+                        *ret_receiver_ = receiver_;                                                     \
+                return r_;                                                                              \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_connect(const char *name, T##_sender *ret_tx, leat_deadline deadline)    \
+        LEAT_FUNCTION_ int T##_connect(const char *name_, T##_sender *ret_sender_, leat_deadline deadline_) \
         {                                                                                               \
-                T##_sender tx = { NULL, NULL };                                                         \
-                int r = leat_connect(T##_type(), name, &tx.object, deadline);                           \
+                T##_sender sender_ = { NULL, NULL };                                                    \
+                int r_ = leat_connect(T##_type(), name_, &sender_.object, deadline_);                   \
                                                                                                         \
-                if (r == 0)                                                                             \
-                        *ret_tx = tx;                                                                   \
-                return r;                                                                               \
+                if (r_ == 0)                                                                            \
+                        *ret_sender_ = sender_;                                                         \
+                return r_;                                                                              \
         }                                                                                               \
-        LEAT_FUNCTION_ void T##_server_close(T##_server_end *server)                                    \
+        LEAT_FUNCTION_ void T##_server_close(T##_server_end *server_)                                   \
         {                                                                                               \
-                leat_server_close(&server->object);                                                     \
+                leat_server_close(&server_->object);                                                    \
         }
 
 #endif

@@ -39,7 +39,7 @@ LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, ui
 
 /* Adds any descriptor that epoll(7) takes; events: POLLIN, POLLOUT or both, see poll(2). Hang-up and error always
  * count as ready. The descriptor stays the caller's: remove it before closing it. -EPERM: a regular file, always
- * ready anyway. */
+ * ready anyway; -EBADF: it is not open. */
 LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key);
 
 /* -ENOENT when there is no such member. */

@@ -1,0 +1,105 @@
+/* A socket in an unread message may keep whoever drops it waiting, by SO_LINGER and data that nobody reads. */
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <leat/leat.h>
+
+#include "support.h"
+
+LEAT_MESSAGE(note, (u32, id), (descriptor, file));
+LEAT_MESSAGE(parcel, (receiver, note, notes));
+
+enum { LINGER_S = 60, PROMPT_S = 30 };
+
+static int listener, unread;
+
+/* A connection that will not close before LINGER_S: its other end has no room and reads nothing. */
+static int lingering_socket(void) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
+        socklen_t size = sizeof(address);
+        static char filler[1 << 16];
+        int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        cr_assert_eq(bind(listener, (struct sockaddr *) &address, size), 0);
+        cr_assert_eq(listen(listener, 1), 0);
+        cr_assert_eq(getsockname(listener, (struct sockaddr *) &address, &size), 0);
+        cr_assert_eq(connect(s, (struct sockaddr *) &address, size), 0);
+        unread = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        cr_assert_geq(unread, 0);
+        cr_assert_eq(setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+        while (send(s, filler, sizeof(filler), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+                ;
+        return s;
+}
+
+static int64_t seconds(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec;
+}
+
+static void let_go(int before) {
+        close(unread);
+        close(listener);
+        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
+}
+
+Test(linger, does_not_hold_who_closes_a_receiver_with_it_unread) {
+        int before = count_descriptors(), s;
+        note_sender tx;
+        note_receiver rx;
+        int64_t start;
+
+        cr_assert_eq(note_channel(&tx, &rx), 0);
+        s = lingering_socket();
+        cr_assert_eq(note_send(tx, &(note){ .file = leat_descriptor_give(&s) }, LEAT_NOW), 0);
+        start = seconds();
+        note_receiver_close(&rx);
+        cr_assert_lt(seconds() - start, PROMPT_S);
+        note_sender_close(&tx);
+        let_go(before);
+}
+
+Test(linger, does_not_hold_who_drops_a_received_receiver_with_it_unread) {
+        int before = count_descriptors(), s;
+        parcel_sender out;
+        parcel_receiver in;
+        note_sender tx;
+        note_receiver rx;
+        parcel got;
+        int64_t start;
+
+        cr_assert_eq(note_channel(&tx, &rx), 0);
+        cr_assert_eq(parcel_channel(&out, &in), 0);
+        s = lingering_socket();
+        cr_assert_eq(note_send(tx, &(note){ .file = leat_descriptor_give(&s) }, LEAT_NOW), 0);
+        cr_assert_eq(parcel_send(out, &(parcel){ .notes = note_receiver_give(&rx) }, LEAT_NOW), 0);
+        note_sender_close(&tx);
+        cr_assert_eq(parcel_recv(in, &got, LEAT_NOW), 0);
+        start = seconds();
+        parcel_release(in);
+        cr_assert_lt(seconds() - start, PROMPT_S);
+        parcel_sender_close(&out);
+        parcel_receiver_close(&in);
+        let_go(before);
+}
+
+Test(linger, senders_of_a_receiver_closed_with_something_unread_know_at_once) {
+        note_sender tx;
+        note_receiver rx;
+
+        for (int i = 0; i < 100; i++) {
+                cr_assert_eq(note_channel(&tx, &rx), 0);
+                cr_assert_eq(note_send(tx, &(note){ .id = 1 }, LEAT_NOW), 0);
+                note_receiver_close(&rx);
+                cr_assert_eq(note_send(tx, &(note){ .id = 2 }, LEAT_NOW), LEAT_DISCONNECTED);
+                note_sender_close(&tx);
+        }
+}
