@@ -137,6 +137,11 @@ static void give_up(struct kernel *kernel, struct row *row) {
         row->failures = row->restarts = 0;
 }
 
+/* Whether its silence ends it; any other's is only reported. */
+static bool is_to_be_replaced(const struct row *row) {
+        return row->process.pid > 0 && row->configuration->auto_start;
+}
+
 static void spawn_row(struct kernel *kernel, struct row *row) {
         int r = spawn(kernel, row);
 
@@ -164,6 +169,10 @@ static void act(struct kernel *kernel, struct row *row, enum action action) {
         case ACTION_REPORT:
                 if (row->configuration)
                         SAY(kernel, "Plugin %s missed its heartbeat.", row->id);
+                break;
+        case ACTION_MISS:
+                if (!is_to_be_replaced(row))
+                        set_deadline(kernel, row, row->limits->heartbeat_timeout_ms);
                 break;
         case ACTION_RECOVER:
                 kernel_wake_at(kernel, clock_add_ms(row->heard, row->limits->heartbeat_timeout_ms));
@@ -343,7 +352,7 @@ static void check_heartbeat(struct kernel *kernel, struct row *row, leat_deadlin
 
         if (row->state == STATE_RUNNING && row_is_connected(row) && due_of(kernel, row, now) <= now)
                 reception_read(kernel, row); /* It may have spoken, and nobody has listened yet. */
-        replace = row->process.pid > 0 && row->configuration->auto_start;
+        replace = is_to_be_replaced(row);
         if (row->state != STATE_RUNNING && !(row->state == STATE_SILENT && replace))
                 return;
         due = due_of(kernel, row, now);

@@ -95,6 +95,13 @@ static size_t most_rows(void) {
         return (limit.rlim_cur - DESCRIPTORS_SPARE) / DESCRIPTORS_A_ROW;
 }
 
+/* Whether the id is not free although nobody is connected: its plugin is ending or about to be restarted, or it
+ * is durable, comes by its own channel, and is waited for. Not so one that is started and never was durable:
+ * it may well be the one that comes over TCP. */
+static bool is_reserved(const struct row *row) {
+        return row->state == STATE_STOPPING || row->state == STATE_WAITING || row->durable || row->is_bridge;
+}
+
 /* Finds or makes the row for an id that a TCP connection claims; NULL, with the reason, when it may not
  * have it. */
 static struct row *claim(struct kernel *kernel, const char *id, const char **ret_code,
@@ -107,8 +114,9 @@ static struct row *claim(struct kernel *kernel, const char *id, const char **ret
                 return NULL;
         row = kernel_find_row(kernel, id);
         *ret_code = "IdInUse";
-        *ret_text = "another connection speaks for this id";
-        if (row && (row_is_connected(row) || row->state == STATE_STOPPING || row->is_bridge))
+        *ret_text = row && row_is_connected(row) ? "another connection speaks for this id"
+                                                 : "the kernel restarts the plugin of this id";
+        if (row && (row_is_connected(row) || is_reserved(row)))
                 return NULL;
         *ret_code = "RateLimited";
         *ret_text = "the kernel has no room for more clients";

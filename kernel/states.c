@@ -28,7 +28,7 @@ static const struct step table[STATES][EVENTS] = {
         [STATE_RUNNING] = {
                 [EVENT_LATE]        = TO(SILENT,   REPORT),
                 [EVENT_OVERDUE]     = TO(STOPPING, KILL),
-                [EVENT_CLOSED]      = TO(SILENT,   NONE),
+                [EVENT_CLOSED]      = TO(SILENT,   MISS),
                 [EVENT_DIED]        = TO(WAITING,  PAUSE),
                 [EVENT_ENDED]       = TO(STOPPED,  REST),
                 [EVENT_GIVEN_UP]    = TO(FAILED,   GIVE_UP),
@@ -45,6 +45,7 @@ static const struct step table[STATES][EVENTS] = {
                 [EVENT_GIVEN_UP]    = TO(FAILED,   GIVE_UP),
                 [EVENT_STOP]        = TO(STOPPING, TELL),
                 [EVENT_KILL]        = TO(STOPPING, KILL),
+                [EVENT_DEADLINE]    = TO(SILENT,   REPORT),
         },
         [STATE_STOPPING] = {
                 [EVENT_DIED]        = TO(WAITING,  PAUSE),

@@ -38,6 +38,7 @@ enum action {
         ACTION_SPAWN,    /* Start the process. */
         ACTION_GREET,    /* Say that it has come. */
         ACTION_REPORT,   /* Say that it is late. */
+        ACTION_MISS,     /* Give it a time to come back. */
         ACTION_RECOVER,  /* Say that it is back. */
         ACTION_TELL,     /* Ask it to end. */
         ACTION_KILL,

@@ -177,6 +177,41 @@ class Faults(KernelTest):
         self.assertEqual(answer["Payload"]["Code"], "IdInUse")
         self.assertEqual(answer["Header"]["CorrelationId"], message)
 
+    def test_nobody_takes_the_id_of_a_plugin_that_is_being_restarted(self):
+        logger = os.path.join(os.path.dirname(harness.KERNEL), "MetricLogger")
+        program = self.write("slow", f"#!/bin/sh\n[ -e '{self.folder}/again' ] && sleep 2\n"
+                                     f"touch '{self.folder}/again'\nexec '{logger}' \"$@\"\n", 0o755)
+        kernel = self.start(configuration({"pluginId": "MetricLogger", "command": [program], "restartDelayMs": 2000}))
+        pid = kernel.wait_connected("MetricLogger")
+        publisher = self.client(kernel, "Publisher")
+        publisher.handshake()
+        os.kill(pid, signal.SIGKILL)
+        for state in ("(waiting)", "(starting)"):
+            wait_until(lambda: kernel.list()["MetricLogger"][2] == state, state)
+            thief = self.client(kernel, "metriclogger")
+            answer = thief.wait_answer(thief.send("Handshake", {"Name": "Thief", "Version": "1"}))
+            self.assertEqual((answer["Header"]["MessageType"], answer["Payload"]["Code"]), ("Error", "IdInUse"))
+            message = publisher.login(7, ack=True)
+        self.assertTrue(publisher.wait_answer(message)["Payload"].get("OK"))
+        self.assertEqual(self.read("MetricLogger/metrics/metrics.log").count("\tUserId=7\t"), 2)
+        kernel.wait_connected("MetricLogger", other_than=pid)
+
+    def test_who_closes_its_connection_and_lives_on_is_reported(self):
+        """Once, and left alone: it is not the kernel's to replace."""
+        self.write("Closer/plugin.py", TCP_PLUGIN + "\nprint('closed', flush=True)\ntime.sleep(600)\n")
+        kernel = self.start(configuration({"pluginId": "Closer", "command": ["python3", "plugin.py"],
+                                           "autoStart": False, "heartbeatTimeoutMs": 2000}))
+        kernel.port()
+        kernel.type("start Closer")
+        pid = kernel.wait_connected("Closer")
+        bridge = kernel.wait_connected("Bridge")
+        os.kill(bridge, signal.SIGKILL)
+        kernel.wait_line(r"^\[Plugin:Closer\] closed$")
+        kernel.wait_line(r"^Plugin Closer missed its heartbeat\.$")
+        time.sleep(2.5)
+        self.assertEqual(kernel.text.count("Plugin Closer missed its heartbeat."), 1)
+        self.assertEqual(kernel.list()["Closer"][:2], (False, pid))
+
     def test_a_kernel_that_stood_still_kills_nobody(self):
         kernel = self.start(configuration({"pluginId": "MetricLogger"}, {"pluginId": "EventSimulator"},
                                           heartbeatTimeoutMs=1500, heartbeatIntervalMs=200))

@@ -48,6 +48,15 @@ Test(states, silence_is_reported_or_ended) {
         cr_assert_eq(action, ACTION_SPAWN);
 }
 
+Test(states, a_closed_channel_is_reported_after_a_while) {
+        on(EVENT_CONNECTED);
+        cr_assert_eq(on(EVENT_CLOSED), STATE_SILENT);
+        cr_assert_eq(action, ACTION_MISS);
+        cr_assert_eq(on(EVENT_DEADLINE), STATE_SILENT);
+        cr_assert_eq(action, ACTION_REPORT);
+        cr_assert_eq(on(EVENT_CONNECTED), STATE_RUNNING);
+}
+
 Test(states, a_start_that_takes_too_long) {
         on(EVENT_START);
         cr_assert_eq(on(EVENT_DEADLINE), STATE_STOPPING);
