@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,7 +52,7 @@ static int lock_and_repair(struct metric_log *log, off_t *ret_cut) {
 }
 
 int metric_log_open(const char *folder, const char *name, struct metric_log *ret_log, off_t *ret_cut) {
-        struct metric_log log = { .descriptor = -1 };
+        struct metric_log log = { .folder = folder, .name = name, .descriptor = -1 };
         int directory, r;
 
         if (mkdir(folder, 0777) != 0 && errno != EEXIST)
@@ -69,9 +72,38 @@ int metric_log_open(const char *folder, const char *name, struct metric_log *ret
         return r;
 }
 
+/* Whether the file that is open is still the one that its name says. */
+static bool is_in_place(const struct metric_log *log) {
+        struct stat named, opened;
+        char path[PATH_MAX];
+
+        if (snprintf(path, sizeof(path), "%s/%s", log->folder, log->name) >= (int) sizeof(path))
+                return true;
+        return stat(path, &named) == 0 && fstat(log->descriptor, &opened) == 0 &&
+               named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+static int reopen(struct metric_log *log) {
+        struct metric_log fresh;
+        off_t cut;
+        int r = metric_log_open(log->folder, log->name, &fresh, &cut);
+
+        if (r != 0)
+                return r;
+        metric_log_close(log);
+        *log = fresh;
+        return 0;
+}
+
 int metric_log_append(struct metric_log *log, char *line, size_t size) {
         size_t done = 0;
 
+        if (!is_in_place(log)) {
+                int r = reopen(log);
+
+                if (r != 0)
+                        return r;
+        }
         line[size++] = '\n';
         while (done < size) {
                 ssize_t n = write(log->descriptor, line + done, size - done);

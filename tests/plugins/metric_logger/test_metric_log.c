@@ -86,6 +86,27 @@ Test(metric_log, a_torn_last_line_is_cut) {
         cr_assert_eq(chdir("/"), 0);
 }
 
+Test(metric_log, goes_on_in_a_new_file_when_the_old_one_is_moved_or_removed) {
+        cleanup_temp_folder char *folder = temp_folder();
+        int before = count_descriptors();
+        struct metric_log log;
+        off_t cut;
+
+        cr_assert_eq(chdir(folder), 0);
+        cr_assert_eq(metric_log_open("metrics", "metrics.log", &log, &cut), 0);
+        append(&log, "one");
+        cr_assert_eq(rename("metrics/metrics.log", "metrics/metrics.log.1"), 0);
+        append(&log, "two");
+        expect_content("metrics/metrics.log.1", "one\n");
+        expect_content("metrics/metrics.log", "two\n");
+        cr_assert_eq(unlink("metrics/metrics.log"), 0);
+        append(&log, "three");
+        expect_content("metrics/metrics.log", "three\n");
+        metric_log_close(&log);
+        cr_assert_eq(chdir("/"), 0);
+        cr_expect_eq(count_descriptors(), before);
+}
+
 Test(metric_log, has_one_writer_at_a_time) {
         cleanup_temp_folder char *folder = temp_folder();
         struct metric_log first, second;
