@@ -113,6 +113,19 @@ static int write_parts(int fd, const struct iovec *parts, size_t n_parts) {
         return 0;
 }
 
+/* An empty memfd that `size` bytes can be written to. */
+static int begin(size_t size, int *ret_fd) {
+        int fd, r = check_size(size);
+
+        if (r < 0)
+                return r;
+        fd = create_memfd();
+        if (fd < 0)
+                return fd;
+        *ret_fd = fd;
+        return 0;
+}
+
 int memory_create_sealed(const struct iovec *parts, size_t n_parts, int *ret_fd) {
         close_cleanup int fd = -1;
         size_t size = 0;
@@ -122,21 +135,14 @@ int memory_create_sealed(const struct iovec *parts, size_t n_parts, int *ret_fd)
                 if (__builtin_add_overflow(size, parts[i].iov_len, &size))
                         return -EINVAL;
 
-        r = check_size(size);
-        if (r < 0)
-                return r;
-        fd = create_memfd();
-        if (fd < 0)
-                return fd;
-        r = write_parts(fd, parts, n_parts);
-        if (r < 0)
-                return r;
-        r = seal(fd);
-        if (r < 0)
-                return r;
-
-        *ret_fd = take_fd(&fd);
-        return 0;
+        r = begin(size, &fd);
+        if (r == 0)
+                r = write_parts(fd, parts, n_parts);
+        if (r == 0)
+                r = seal(fd);
+        if (r == 0)
+                *ret_fd = take_fd(&fd);
+        return r;
 }
 
 static int write_filling(int fd, unsigned char byte, size_t size) {
@@ -164,23 +170,15 @@ static int write_filling(int fd, unsigned char byte, size_t size) {
 
 int memory_create_filled(unsigned char byte, size_t size, int *ret_fd) {
         close_cleanup int fd = -1;
-        int r;
+        int r = begin(size, &fd);
 
-        r = check_size(size);
-        if (r < 0)
-                return r;
-        fd = create_memfd();
-        if (fd < 0)
-                return fd;
-        r = write_filling(fd, byte, size);
-        if (r < 0)
-                return r;
-        r = seal(fd);
-        if (r < 0)
-                return r;
-
-        *ret_fd = take_fd(&fd);
-        return 0;
+        if (r == 0)
+                r = write_filling(fd, byte, size);
+        if (r == 0)
+                r = seal(fd);
+        if (r == 0)
+                *ret_fd = take_fd(&fd);
+        return r;
 }
 
 int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {

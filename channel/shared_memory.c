@@ -118,11 +118,22 @@ struct leat_memory *memory_unref(struct leat_memory *memory) {
         return NULL;
 }
 
+/* Makes the caller's first reference; takes *fd over when it succeeds. */
+static int hand_out(int *fd, size_t size, leat_shared_memory *ret_memory) {
+        struct leat_memory *memory;
+        int r = memory_new(*fd, size, &memory);
+
+        if (r < 0)
+                return r;
+        (void) take_fd(fd);
+        *ret_memory = (leat_shared_memory){ .object = memory };
+        return 0;
+}
+
 int leat_shared_memory_copy(const void *data, size_t size, leat_shared_memory *ret_memory) {
         CALL_GUARD;
         const struct iovec part = { .iov_base = (void *) (uintptr_t) data, .iov_len = size };
         close_cleanup int fd = -1;
-        struct leat_memory *memory;
         int r;
 
         if (!data && size > 0)
@@ -130,31 +141,18 @@ int leat_shared_memory_copy(const void *data, size_t size, leat_shared_memory *r
         r = memory_create_sealed(&part, 1, &fd);
         if (r < 0)
                 return r;
-        r = memory_new(fd, size, &memory);
-        if (r < 0)
-                return r;
-
-        (void) take_fd(&fd);
-        *ret_memory = (leat_shared_memory){ .object = memory };
-        return 0;
+        return hand_out(&fd, size, ret_memory);
 }
 
 int leat_shared_memory_fill(unsigned char byte, size_t size, leat_shared_memory *ret_memory) {
         CALL_GUARD;
         close_cleanup int fd = -1;
-        struct leat_memory *memory;
         int r;
 
         r = memory_create_filled(byte, size, &fd);
         if (r < 0)
                 return r;
-        r = memory_new(fd, size, &memory);
-        if (r < 0)
-                return r;
-
-        (void) take_fd(&fd);
-        *ret_memory = (leat_shared_memory){ .object = memory };
-        return 0;
+        return hand_out(&fd, size, ret_memory);
 }
 
 int leat_shared_memory_clone(leat_shared_memory memory, leat_shared_memory *ret_memory) {
