@@ -36,6 +36,11 @@ static bool is_answer(const kernel_message *message) {
         return is_type(message, "CommandResponse") || is_type(message, "Error");
 }
 
+/* A request; without one it is an event. */
+static bool has_target(const kernel_message *message) {
+        return message->metadata.target.present && *message->metadata.target.value;
+}
+
 /* The client reads no more. What it sent before it went is still done: it may have sent an event and left. */
 static void become_deaf(struct client *c) {
         c->deaf = true;
@@ -99,7 +104,7 @@ static void refuse(struct client *c, enum refusal refusal, const char *text) {
 static bool expects_answer(const kernel_message *message) {
         const kernel_metadata *metadata = &message->metadata;
         if (is_type(message, "CommandRequest"))
-                return metadata->ack || (metadata->target.present && *metadata->target.value);
+                return metadata->ack || has_target(message);
         return !is_answer(message) && !is_type(message, "Heartbeat");
 }
 
@@ -315,24 +320,34 @@ static void on_ready(leat_plugin *plugin, uint64_t key, void *data) {
  * who is our client, hears so instead of it. */
 static void undeliverable(struct client *c, struct seat *seat, const kernel_message *message,
                           enum refusal refusal) {
-        if (is_answer(message)) {
+        if (is_answer(message))
                 reply(c, envelope_write_refusal(refusal, NULL, message->header.correlation_id.value,
                                                 new_line(c)));
+        else
+                seat_refuse(seat, message, refusal, NULL);
+}
+
+/* Queues bridge->line, which others want the client to read. */
+static void queue_event(struct client *c, int written) {
+        const struct blob *line = &c->bridge->line;
+        if (c->deaf)
                 return;
+        if (written != 0 || outbox_add_event(&c->outbox, line->data, line->size) != 0)
+                c->outbox.lost++;
+}
+
+static void queue_request(struct client *c, struct seat *seat, const kernel_message *message, int written) {
+        const struct blob *line = &c->bridge->line;
+        if (c->deaf) /* It goes soon, and then the kernel tells who asked. */
+                return;
+        int r = written != 0 ? written : outbox_add_request(&c->outbox, line->data, line->size);
+        if (r == LEAT_FULL) { /* It may have read since. */
+                c->blocked = false;
+                flush(c);
+                r = c->deaf ? 0 : outbox_add_request(&c->outbox, line->data, line->size);
         }
-        char id[LEAT_GUID_SIZE], timestamp[LEAT_TIMESTAMP_SIZE];
-        leat_guid_new(id);
-        leat_timestamp_text_now(timestamp);
-        kernel_message error = {
-                .header = { .message_type = "Error", .message_id = id, .timestamp = timestamp },
-                .metadata = { .plugin_id = seat->id },
-        };
-        error.header.correlation_id.present = true;
-        error.header.correlation_id.value = message->header.message_id;
-        if (leat_payload_error(refusal_code(refusal), refusal_text(refusal), &error.payload) != 0)
-                return;
-        seat_send(seat, &error); /* If the kernel has no room now, it goes unsaid. */
-        leat_payload_free(&error.payload);
+        if (r != 0)
+                seat_refuse(seat, message, REFUSAL_RATE_LIMITED, "the target is too far behind");
 }
 
 /* From the kernel's welcome on there may be events for it, and a simple client takes the first line for the answer to
@@ -344,7 +359,6 @@ static void put_first(struct client *c, const struct blob *line) {
 }
 
 void client_deliver(struct client *c, struct seat *seat, const kernel_message *message) {
-        bool event = is_type(message, "CommandRequest") && !message->metadata.target.present;
         struct blob *line = new_line(c);
         if (c->awaited > 0 && answers_something(message))
                 c->awaited--;
@@ -353,12 +367,12 @@ void client_deliver(struct client *c, struct seat *seat, const kernel_message *m
                 put_first(c, line);
         else if (r > 0)
                 undeliverable(c, seat, message, (enum refusal) r);
-        else if (!event)
+        else if (!is_type(message, "CommandRequest"))
                 reply(c, r);
-        else if (r == 0 && !c->deaf)
-                r = outbox_add_event(&c->outbox, line->data, line->size);
-        if (event && r != 0)
-                c->outbox.lost++;
+        else if (has_target(message))
+                queue_request(c, seat, message, r);
+        else
+                queue_event(c, r);
         if (!c->closed)
                 relieve(c);
 }

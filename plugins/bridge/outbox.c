@@ -1,6 +1,7 @@
 /* A client that reads slowly must cost a bounded amount of memory and nobody else's time. Events are a stream of which
- * the newest part matters most, so the oldest go first, and the client is told how many once it reads again; answers
- * were asked for, so none is dropped, and a client that lets them pile up has stopped being one. */
+ * the newest part matters most, so the oldest go first, and the client is told how many once it reads again. Requests
+ * come from others, who must not be able to throw it off: one that does not fit is not taken, and who asked hears so.
+ * Answers it asked for itself, so none is dropped, and a client that lets them pile up has stopped being one. */
 #include "outbox.h"
 
 #include <errno.h>
@@ -21,28 +22,32 @@ void outbox_init(struct outbox *outbox) {
         TAILQ_INIT(&outbox->events);
 }
 
-static struct outbox_entry *entry_new(const void *line, size_t size, bool event) {
-        struct outbox_entry *entry = malloc(sizeof *entry + size);
-        if (!entry)
-                return NULL;
-        *entry = (struct outbox_entry){ .event = event, .size = size };
-        memcpy(entry->data, line, size);
-        return entry;
+/* What it costs, so that a thousand tiny ones are counted too. */
+static size_t cost(size_t size) {
+        return sizeof(struct outbox_entry) + size;
 }
 
-/* What it costs, so that a thousand tiny ones are counted too. */
-static size_t cost(const struct outbox_entry *entry) {
-        return sizeof *entry + entry->size;
+/* Counted, but in no list yet; NULL: no memory. */
+static struct outbox_entry *new_entry(struct outbox *outbox, const void *line, size_t size,
+                                      enum outbox_class class) {
+        struct outbox_entry *entry = malloc(cost(size));
+        if (!entry)
+                return NULL;
+        *entry = (struct outbox_entry){ .class = class, .size = size };
+        memcpy(entry->data, line, size);
+        outbox->sizes[class] += cost(size);
+        outbox->counts[class]++;
+        return entry;
 }
 
 static void remove_entry(struct outbox *outbox, struct outbox_entry *entry) {
         TAILQ_REMOVE(&outbox->entries, entry, link);
-        if (entry->event) {
+        if (entry->class == OUTBOX_EVENT)
                 TAILQ_REMOVE(&outbox->events, entry, event_link);
-                outbox->events_size -= cost(entry);
-        } else {
-                outbox->replies_size -= cost(entry);
-        }
+        if (entry == outbox->notice)
+                outbox->notice = NULL;
+        outbox->sizes[entry->class] -= cost(entry->size);
+        outbox->counts[entry->class]--;
         free(entry);
 }
 
@@ -53,7 +58,7 @@ static bool is_begun(const struct outbox *outbox, const struct outbox_entry *ent
 
 static void lose_oldest(struct outbox *outbox) {
         struct outbox_entry *entry = TAILQ_FIRST(&outbox->events);
-        while (entry && outbox->events_size > OUTBOX_EVENTS_LIMIT) {
+        while (entry && outbox->sizes[OUTBOX_EVENT] > OUTBOX_LIMIT) {
                 struct outbox_entry *next = TAILQ_NEXT(entry, event_link);
                 if (!next)
                         return;
@@ -66,41 +71,52 @@ static void lose_oldest(struct outbox *outbox) {
 }
 
 int outbox_add_event(struct outbox *outbox, const void *line, size_t size) {
-        struct outbox_entry *entry = entry_new(line, size, true);
+        struct outbox_entry *entry = new_entry(outbox, line, size, OUTBOX_EVENT);
         if (!entry)
                 return -ENOMEM;
         TAILQ_INSERT_TAIL(&outbox->entries, entry, link);
         TAILQ_INSERT_TAIL(&outbox->events, entry, event_link);
-        outbox->events_size += cost(entry);
         lose_oldest(outbox);
         return 0;
 }
 
-int outbox_add_reply(struct outbox *outbox, const void *line, size_t size) {
-        struct outbox_entry *entry = entry_new(line, size, false);
+static int add_last(struct outbox *outbox, const void *line, size_t size, enum outbox_class class) {
+        struct outbox_entry *entry = new_entry(outbox, line, size, class);
         if (!entry)
                 return -ENOMEM;
         TAILQ_INSERT_TAIL(&outbox->entries, entry, link);
-        outbox->replies_size += cost(entry);
         return 0;
 }
 
-int outbox_add_first(struct outbox *outbox, const void *line, size_t size) {
-        struct outbox_entry *entry = entry_new(line, size, false);
-        if (!entry)
-                return -ENOMEM;
+int outbox_add_reply(struct outbox *outbox, const void *line, size_t size) {
+        return add_last(outbox, line, size, OUTBOX_REPLY);
+}
+
+int outbox_add_request(struct outbox *outbox, const void *line, size_t size) {
+        size_t before = outbox->sizes[OUTBOX_REQUEST];
+        if (before > 0 && before + cost(size) > OUTBOX_LIMIT)
+                return LEAT_FULL;
+        return add_last(outbox, line, size, OUTBOX_REQUEST);
+}
+
+static void insert_first(struct outbox *outbox, struct outbox_entry *entry) {
         if (outbox->written > 0)
                 TAILQ_INSERT_AFTER(&outbox->entries, TAILQ_FIRST(&outbox->entries), entry, link);
         else
                 TAILQ_INSERT_HEAD(&outbox->entries, entry, link);
-        outbox->replies_size += cost(entry);
+}
+
+int outbox_add_first(struct outbox *outbox, const void *line, size_t size) {
+        struct outbox_entry *entry = new_entry(outbox, line, size, OUTBOX_REPLY);
+        if (!entry)
+                return -ENOMEM;
+        insert_first(outbox, entry);
         return 0;
 }
 
 bool outbox_overflows(const struct outbox *outbox) {
         /* A single large answer is no sign of a client that does not read. */
-        const struct outbox_entry *first = TAILQ_FIRST(&outbox->entries);
-        return outbox->replies_size > OUTBOX_REPLIES_LIMIT && TAILQ_NEXT(first, link);
+        return outbox->sizes[OUTBOX_REPLY] > OUTBOX_LIMIT && outbox->counts[OUTBOX_REPLY] > 1;
 }
 
 bool outbox_is_empty(const struct outbox *outbox) {
@@ -108,20 +124,33 @@ bool outbox_is_empty(const struct outbox *outbox) {
 }
 
 size_t outbox_size(const struct outbox *outbox) {
-        return outbox->events_size + outbox->replies_size;
+        size_t size = 0;
+        for (size_t class = 0; class < OUTBOX_CLASSES; class ++)
+                size += outbox->sizes[class];
+        return size;
 }
 
-/* Goes where the lost ones would have been: before all others. */
+/* Goes where the lost ones would have been: before all others. It takes the place of one that still waits, or those
+ * would pile up while the client only sends. */
 static int tell_lost(struct outbox *outbox) {
         char text[64];
         blob_auto line = { 0 };
-        snprintf(text, sizeof text, "EventsLost %" PRIu64, outbox->lost);
+        bool again = outbox->notice && !is_begun(outbox, outbox->notice);
+        uint64_t lost = outbox->lost + (again ? outbox->told : 0);
+        snprintf(text, sizeof text, "EventsLost %" PRIu64, lost);
         int r = envelope_write_refusal(REFUSAL_EVENTS_LOST, text, NULL, &line);
-        if (r == 0)
-                r = outbox_add_first(outbox, line.data, line.size);
-        if (r == 0)
-                outbox->lost = 0;
-        return r;
+        if (r != 0)
+                return r;
+        struct outbox_entry *entry = new_entry(outbox, line.data, line.size, OUTBOX_NOTICE);
+        if (!entry)
+                return -ENOMEM;
+        if (again)
+                remove_entry(outbox, outbox->notice);
+        insert_first(outbox, entry);
+        outbox->notice = entry;
+        outbox->told = lost;
+        outbox->lost = 0;
+        return 0;
 }
 
 static void take_off(struct outbox *outbox, size_t size) {

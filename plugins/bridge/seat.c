@@ -30,7 +30,7 @@ static void stop_waiting_for_room(struct seat *seat) {
 /* Nothing here waits: a message that cannot be received now is received in the next turn. */
 static void receive(struct seat *seat) {
         to_plugin delivery;
-        for (int i = 0; i < DELIVERIES_A_TURN; i++) {
+        for (int i = 0; i < DELIVERIES_A_TURN && !seat->refused_id; i++) {
                 int r = to_plugin_recv(seat->deliveries, &delivery, LEAT_NOW);
                 if (r == LEAT_EMPTY || r == LEAT_NO_DESCRIPTORS)
                         break;
@@ -169,11 +169,61 @@ int seat_open(struct bridge *bridge, struct client *client, const char *id, cons
         return 0;
 }
 
-int seat_send(struct seat *seat, const kernel_message *message) {
+static int send_message(struct seat *seat, const kernel_message *message) {
         to_kernel command = to_kernel_message(*message);
-        int r = to_kernel_send(seat->commands, &command, LEAT_NOW);
+        return to_kernel_send(seat->commands, &command, LEAT_NOW);
+}
+
+int seat_send(struct seat *seat, const kernel_message *message) {
+        int r = send_message(seat, message);
         seat->spoken |= r == 0;
         return r;
+}
+
+static int send_refusal(struct seat *seat) {
+        char id[LEAT_GUID_SIZE], timestamp[LEAT_TIMESTAMP_SIZE];
+        leat_guid_new(id);
+        leat_timestamp_text_now(timestamp);
+        kernel_message error = {
+                .header = { .message_type = "Error", .message_id = id, .timestamp = timestamp },
+                .metadata = { .plugin_id = seat->id },
+        };
+        error.header.correlation_id.present = true;
+        error.header.correlation_id.value = seat->refused_id;
+        int r = leat_payload_error(refusal_code(seat->refused_for), seat->refused_text, &error.payload);
+        if (r == 0)
+                r = send_message(seat, &error);
+        leat_payload_free(&error.payload);
+        return r;
+}
+
+static void forget_refusal(struct seat *seat) {
+        free(seat->refused_id);
+        seat->refused_id = NULL;
+}
+
+/* When it can be said in no way, the client goes: the kernel then tells everybody whose requests it has not answered. */
+static void try_refusal(struct seat *seat) {
+        int r = send_refusal(seat);
+        if (r == LEAT_FULL && seat_wait_for_room(seat) == 0) {
+                stop_listening(seat);
+                return;
+        }
+        forget_refusal(seat);
+        if (r == 0 && seat->key == 0)
+                r = listen_to_deliveries(seat);
+        if (r != 0)
+                client_close(seat->client);
+}
+
+void seat_refuse(struct seat *seat, const kernel_message *message, enum refusal refusal, const char *text) {
+        seat->refused_id = strdup(message->header.message_id);
+        seat->refused_for = refusal;
+        seat->refused_text = text ? text : refusal_text(refusal);
+        if (seat->refused_id)
+                try_refusal(seat);
+        else
+                client_close(seat->client);
 }
 
 static void on_room(leat_plugin *plugin, uint64_t key, void *data) {
@@ -182,7 +232,10 @@ static void on_room(leat_plugin *plugin, uint64_t key, void *data) {
         (void) plugin;
         (void) key;
         stop_waiting_for_room(seat);
-        client_resume(seat->client, WAIT_ROOM);
+        if (seat->refused_id)
+                try_refusal(seat);
+        if (seat->client)
+                client_resume(seat->client, WAIT_ROOM);
         bridge_sweep(bridge);
 }
 
@@ -200,6 +253,9 @@ int seat_wait_for_room(struct seat *seat) {
 
 void seat_leave(struct seat *seat) {
         stop_waiting_for_room(seat);
+        if (seat->state == SEAT_OPEN && seat->key == 0) /* It shows when the kernel has let go. */
+                (void) listen_to_deliveries(seat);
+        forget_refusal(seat);
         to_kernel_sender_close(&seat->commands);
         LIST_REMOVE(seat, link);
         seat->client->seat_count--;
@@ -219,6 +275,7 @@ void seat_free(struct seat *seat) {
         kernel_welcome_receiver_close(&seat->welcome);
         to_kernel_sender_close(&seat->commands);
         to_plugin_receiver_close(&seat->deliveries);
+        free(seat->refused_id);
         free(seat->id);
         free(seat);
 }

@@ -7,6 +7,8 @@
 
 #include <leat/plugin.h>
 
+#include "refusal.h"
+
 struct bridge;
 struct client;
 
@@ -25,7 +27,10 @@ struct seat {
         kernel_welcome_receiver welcome;
         to_kernel_sender commands;
         to_plugin_receiver deliveries;
-        bool spoken;       /* It has sent something. */
+        bool spoken;      /* Its client has sent something in its name. */
+        char *refused_id; /* Of the message whose refusal waits for room, and nothing is received; NULL: none. */
+        enum refusal refused_for;
+        const char *refused_text;
         uint64_t key;      /* Of the receiver that is in the loop's set; 0: none. */
         uint64_t room_key; /* Of the sender, while somebody waits for room; 0: none. */
         leat_deadline leave_by;
@@ -40,6 +45,10 @@ int seat_open(struct bridge *bridge, struct client *client, const char *id, cons
 
 /* Sends a message in this seat's name. LEAT_FULL: not now; LEAT_DISCONNECTED: the kernel has closed this seat. */
 int seat_send(struct seat *seat, const kernel_message *message);
+
+/* Answers a message that came for this seat with an Error in its name. A static `text`, or NULL for the refusal's own. If
+ * the kernel has no room for it now, nothing more is received until it has gone. */
+void seat_refuse(struct seat *seat, const kernel_message *message, enum refusal refusal, const char *text);
 
 /* Has client_has_room called once there may be room for a message. */
 int seat_wait_for_room(struct seat *seat);

@@ -1,4 +1,4 @@
-/* What waits for a client that reads slowly: the oldest events go first, answers never. */
+/* What waits for a client that reads slowly: the oldest events go first, requests are not taken, answers are kept. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ Test(outbox, oldest_events_are_lost_and_told_once_before_the_others) {
         cr_assert_eq(outbox_add_reply(&outbox, "answer\n", 7), 0);
         for (int i = 0; i < 30; i++)
                 add_event(&outbox, i, 100000);
-        cr_assert_leq(outbox.events_size, OUTBOX_EVENTS_LIMIT);
+        cr_assert_leq(outbox.sizes[OUTBOX_EVENT], OUTBOX_LIMIT);
         cr_assert_eq(outbox.lost, 20);
 
         char *text = read_all(&outbox, &pipe);
@@ -122,7 +122,7 @@ Test(outbox, single_event_over_the_limit_is_kept) {
         struct pipe pipe = pipe_new();
         outbox_init(&outbox);
         add_event(&outbox, 0, 1000);
-        add_event(&outbox, 1, OUTBOX_EVENTS_LIMIT * 2);
+        add_event(&outbox, 1, OUTBOX_LIMIT * 2);
         cr_assert_eq(outbox.lost, 1);
         char *text = read_all(&outbox, &pipe);
         cr_assert_not_null(strstr(text, "event 1 "));
@@ -144,6 +144,77 @@ Test(outbox, answers_are_never_lost_and_overflow_when_they_pile_up) {
         cr_assert(outbox_overflows(&outbox));
         cr_assert_eq(outbox.lost, 0);
         outbox_free(&outbox);
+}
+
+Test(outbox, request_that_does_not_fit_is_not_taken_and_hurts_nothing_else) {
+        struct outbox outbox;
+        struct pipe pipe = pipe_new();
+        static char line[100000];
+        int taken = 0;
+        memset(line, 'q', sizeof line);
+        line[sizeof line - 1] = '\n';
+        outbox_init(&outbox);
+        cr_assert_eq(outbox_add_reply(&outbox, "before\n", 7), 0);
+        while (outbox_add_request(&outbox, line, sizeof line) == 0)
+                taken++;
+        cr_assert_eq(taken, 10);
+        cr_assert_eq(outbox_add_request(&outbox, line, sizeof line), LEAT_FULL);
+        cr_assert_eq(outbox_add_request(&outbox, "small\n", 6), 0);
+        cr_assert_leq(outbox.sizes[OUTBOX_REQUEST], OUTBOX_LIMIT);
+        cr_assert_eq(outbox_add_event(&outbox, "event\n", 6), 0);
+        cr_assert_eq(outbox_add_reply(&outbox, "after\n", 6), 0);
+        cr_assert_not(outbox_overflows(&outbox));
+        cr_assert_eq(outbox.lost, 0);
+        char *text = read_all(&outbox, &pipe);
+        cr_assert_eq(strncmp(text, "before\nqqq", 10), 0);
+        cr_assert_str_eq(text + 7 + 10 * sizeof line, "small\nevent\nafter\n");
+        cr_assert_eq(outbox_size(&outbox), 0);
+        free(text);
+        outbox_free(&outbox);
+        pipe_free(&pipe);
+}
+
+Test(outbox, single_request_over_the_limit_is_taken) {
+        struct outbox outbox;
+        char *line = calloc(1, OUTBOX_LIMIT * 2);
+        outbox_init(&outbox);
+        cr_assert_eq(outbox_add_request(&outbox, line, OUTBOX_LIMIT * 2), 0);
+        cr_assert_eq(outbox_add_request(&outbox, "x\n", 2), LEAT_FULL);
+        outbox_free(&outbox);
+        free(line);
+}
+
+Test(outbox, single_answer_over_the_limit_is_no_overflow_whatever_else_waits) {
+        struct outbox outbox;
+        char *line = calloc(1, OUTBOX_LIMIT * 2);
+        outbox_init(&outbox);
+        cr_assert_eq(outbox_add_reply(&outbox, line, OUTBOX_LIMIT * 2), 0);
+        cr_assert_eq(outbox_add_request(&outbox, "x\n", 2), 0);
+        cr_assert_eq(outbox_add_event(&outbox, "x\n", 2), 0);
+        cr_assert_not(outbox_overflows(&outbox));
+        cr_assert_eq(outbox_add_reply(&outbox, "x\n", 2), 0);
+        cr_assert(outbox_overflows(&outbox));
+        outbox_free(&outbox);
+        free(line);
+}
+
+Test(outbox, notices_of_lost_events_do_not_pile_up_while_nothing_is_read) {
+        struct outbox outbox;
+        struct pipe pipe = pipe_new();
+        outbox_init(&outbox);
+        add_event(&outbox, 0, 900000);
+        cr_assert_eq(outbox_flush(&outbox, pipe.ours), LEAT_FULL);
+        for (int i = 0; i < 20000; i++) {
+                outbox.lost++;
+                cr_assert_eq(outbox_flush(&outbox, pipe.ours), LEAT_FULL);
+        }
+        cr_assert_leq(outbox.counts[OUTBOX_NOTICE], 2);
+        cr_assert_not(outbox_overflows(&outbox));
+        char *text = read_all(&outbox, &pipe);
+        cr_assert_not_null(strstr(text, "\"EventsLost 20000\""));
+        free(text);
+        outbox_free(&outbox);
+        pipe_free(&pipe);
 }
 
 Test(outbox, client_that_is_gone_is_an_error) {

@@ -377,6 +377,53 @@ class SlowClients(OneKernel):
         greedy.socket.close()
         self.client(plugin)  # Its id is free again.
 
+    def ask_all(self, count, size):
+        """Requests to a client that does not read. Its connection, the asker, and the requests' ids."""
+        plugin, asker_id = self.new_id(), self.new_id()
+        slow, asker = self.client(plugin, buffer=4096), self.client(asker_id)
+        ids = [asker.send(asker_id, payload={"N": n, "Filler": "x" * size}, Target=plugin) for n in range(count)]
+        return plugin, slow, asker_id, asker, ids
+
+    def test_request_that_a_slow_reader_has_no_room_for_is_told_and_the_others_arrive(self):
+        for count, size in (60, 200000), (6000, 1000):
+            with self.subTest(size=size):
+                plugin, slow, asker_id, asker, ids = self.ask_all(count, size)
+                end, refused = asker.send(asker_id, "Handshake", {}), []
+                while True:
+                    got = asker.read()
+                    if got["Header"]["CorrelationId"] == end:
+                        break
+                    self.assertEqual(got["Payload"], {"Code": "RateLimited", "Message": "the target is too far behind"})
+                    refused.append(got["Header"]["CorrelationId"])
+                # Those on their way through the kernel are told behind the handshake's answer.
+                slow.send(plugin, "Handshake", {}, message_id="still there")
+                asked, behind = [], []
+                while True:
+                    got = slow.read()
+                    if got["Header"]["CorrelationId"] == "still there":
+                        break
+                    self.assertEqual(got["Header"]["MessageType"], "CommandRequest")
+                    asked.append(got["Header"]["MessageId"])
+                while len(asked) + len(refused) + len(behind) < count:
+                    behind.append(asker.read()["Header"]["CorrelationId"])
+                refused += behind
+                self.assertEqual(sorted(asked + refused), sorted(ids))
+                self.assertEqual(asked, [i for i in ids if i in set(asked)])  # In the order of asking.
+                self.assertGreater(len(asked), 0)
+                self.assertGreater(len(refused), 0)
+                message_id = asker.send(asker_id, payload={}, Target=plugin)  # There is room again.
+                slow.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+
+    def test_slow_reader_is_not_dropped_while_it_sends(self):
+        plugin, sender_id = self.new_id(), self.new_id()
+        slow, sender = self.client(plugin, buffer=4096), self.client(sender_id)
+        for n in range(3000):
+            slow.send(plugin, "Heartbeat", {})
+            sender.send(sender_id, payload="x" * 5000, **({"Target": ""} if n % 2 else {}))
+        sender.shake_hands(sender_id)
+        slow.send(plugin, "Handshake", {}, message_id="still there")
+        slow.answer_to("still there")
+
     def test_too_many_clients_are_refused(self):
         named = []
         self.addCleanup(lambda: [client.socket.close() for client in named])
