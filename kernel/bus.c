@@ -13,6 +13,7 @@
 #include "life.h"
 #include "ownership.h"
 #include "receipts.h"
+#include "requests.h"
 
 static void cut(struct kernel *kernel, struct row *row, const char *why) {
         if (!row->cut)
@@ -135,6 +136,16 @@ static void route_event(struct kernel *kernel, struct row *row, const kernel_mes
         leat_encoded_close(&letter);
 }
 
+/* Without a MessageId nobody could tell what an answer is to. Tells the asker when there can be none. */
+static bool expect_answer(struct kernel *kernel, struct row *row, struct row *target, const char *id) {
+        int r = *id ? requests_add(kernel, row, target, id) : 0;
+
+        if (r != 0)
+                bus_refuse(kernel, row, "RateLimited",
+                           r == LEAT_FULL ? "too many requests wait for an answer" : leat_strerror(r), id);
+        return r == 0;
+}
+
 static void route_request(struct kernel *kernel, struct row *row, const kernel_message *message) {
         struct row *target = kernel_find_row(kernel, message->metadata.target.value);
         const char *id = message->header.message_id;
@@ -151,37 +162,42 @@ static void route_request(struct kernel *kernel, struct row *row, const kernel_m
         }
         if (!encode(kernel, row, message, &letter))
                 return;
-        if (*id)
-                sent_ids_add(&row->asked, sent_ids_hash(id));
-        bus_post(kernel, target, letter, LETTER_ANSWER);
+        if (expect_answer(kernel, row, target, id))
+                bus_post(kernel, target, letter, LETTER_ANSWER);
         leat_encoded_close(&letter);
 }
 
-static struct row *find_asker(struct kernel *kernel, const char *correlation) {
+/* An event may be answered, once, by anybody. */
+static struct row *find_publisher(struct kernel *kernel, const char *correlation) {
         uint64_t hash = sent_ids_hash(correlation);
 
         for (size_t i = 0; i < kernel->n_rows; i++)
-                if (sent_ids_take(&kernel->rows[i]->asked, hash) ||
-                    sent_ids_take(&kernel->rows[i]->said, hash))
+                if (sent_ids_take(&kernel->rows[i]->said, hash))
                         return kernel->rows[i];
         return NULL;
+}
+
+/* Returns whether it answers anything. */
+static bool deliver_answer(struct kernel *kernel, struct row *row, const char *correlation, bool error,
+                           leat_encoded letter) {
+        struct row *publisher;
+
+        if (receipts_answer(kernel, row, correlation, error, letter) ||
+            requests_answer(kernel, row, correlation, letter))
+                return true;
+        publisher = find_publisher(kernel, correlation);
+        if (publisher)
+                bus_post(kernel, publisher, letter, LETTER_ANSWER);
+        return publisher != NULL;
 }
 
 static void route_answer(struct kernel *kernel, struct row *row, const kernel_message *message, bool error) {
         const char *correlation = correlation_of(message);
         leat_encoded letter;
-        struct row *asker;
 
         if (!encode(kernel, row, message, &letter))
                 return;
-        if (*correlation && receipts_answer(kernel, row, correlation, error, letter)) {
-                leat_encoded_close(&letter);
-                return;
-        }
-        asker = *correlation ? find_asker(kernel, correlation) : NULL;
-        if (asker)
-                bus_post(kernel, asker, letter, LETTER_ANSWER);
-        else
+        if (!*correlation || !deliver_answer(kernel, row, correlation, error, letter))
                 SAY(kernel, "%s from plugin %s answers nothing (CorrelationId %s)",
                     error ? "Error" : "CommandResponse", row->id, *correlation ? correlation : "missing");
         leat_encoded_close(&letter);

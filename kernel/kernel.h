@@ -41,6 +41,7 @@ struct kernel {
         int heartbeats; /* The log, or -1. */
         struct help_run *help_runs;
         struct receipt *first_receipt, *last_receipt; /* Untold ones, the oldest first. */
+        struct request *first_request, *last_request; /* The oldest first. */
 
         char *host;    /* Where TCP clients find the bridge. */
         uint16_t port;

@@ -16,6 +16,7 @@
 #include "ownership.h"
 #include "receipts.h"
 #include "reception.h"
+#include "requests.h"
 #include "spawn.h"
 
 enum { MESSAGE_MAX = 64 * 1024 * 1024, GRACE_MS = 1000, UNKILLABLE_MS = 10000, PAUSE_DOUBLINGS = 20 };
@@ -272,11 +273,11 @@ static void close_channels(struct kernel *kernel, struct row *row) {
         if (row->flushing)
                 kernel_unwatch(kernel, SUBJECT_DELIVERIES, row->serial);
         row->flushing = false;
+        requests_end(kernel, row);
         to_kernel_receiver_close(&row->commands);
         to_plugin_sender_close(&row->deliveries);
         outbox_clear(&row->outbox);
         sent_ids_clear(&row->said);
-        sent_ids_clear(&row->asked);
         row->session = 0;
         row->cut = NULL;
 }

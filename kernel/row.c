@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAID_MOST = 4096, ASKED_MOST = 65536 };
+enum { SAID_MOST = 4096 };
 
 struct row *row_new(uint64_t serial, const char *id, const struct plugin_configuration *configuration,
                     const struct limits *limits) {
@@ -21,7 +21,6 @@ struct row *row_new(uint64_t serial, const char *id, const struct plugin_configu
         row->process = PROCESS_NONE;
         row->outbox.limit = limits->queue_bytes;
         row->said.most = SAID_MOST;
-        row->asked.most = ASKED_MOST;
         return row->id ? row : row_free(row);
 }
 
@@ -34,7 +33,6 @@ struct row *row_free(struct row *row) {
         to_plugin_sender_close(&row->deliveries);
         outbox_clear(&row->outbox);
         sent_ids_clear(&row->said);
-        sent_ids_clear(&row->asked);
         words_clear(&row->extra);
         words_clear(&row->events);
         free(row->duties.ring);

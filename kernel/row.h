@@ -13,6 +13,7 @@
 #include "states.h"
 
 struct receipt;
+struct request;
 
 /* The bridge's exit code when it cannot listen on its address; it has said why. */
 enum { BRIDGE_CANNOT_LISTEN = 3 };
@@ -26,6 +27,12 @@ struct duties {
         struct receipt **ring;
         size_t places, head, count; /* places: a power of two. */
         size_t bytes;
+};
+
+/* The requests to a plugin that it has not answered. */
+struct requests {
+        struct request *oldest, *newest;
+        size_t count;
 };
 
 struct row {
@@ -71,15 +78,17 @@ struct row {
         bool durable;
         struct outbox outbox;
         struct duties duties;
-        struct sent_ids said,
-                asked; /* Events are many and rarely answered; they must not crowd out requests. */
+        struct requests requests; /* To it. */
+        size_t reserved;          /* Bytes of its outbox, for refusals of what it has asked. */
+        struct sent_ids said;     /* Its events. */
 };
 
 /* A row in state stopped. NULL when out of memory. */
 struct row *row_new(uint64_t serial, const char *id, const struct plugin_configuration *configuration,
                     const struct limits *limits);
 
-/* Kills its process, closes and frees everything but its duties, which must have been given up. */
+/* Kills its process, closes and frees everything but its duties and the requests to it, which must have been
+ * given up. */
 struct row *row_free(struct row *row);
 
 bool row_is_connected(const struct row *row);

@@ -1,5 +1,5 @@
-/* Answers carry only the MessageId of the request, so the kernel must remember who sent it; it must not
- * remember for ever, for most requests are events that nobody answers. What is remembered is a hash under
+/* An answer to an event carries only the event's MessageId, so the kernel must remember who sent it; it must
+ * not remember for ever, for most events are answered by nobody. What is remembered is a hash under
  * a key of this process: nobody outside can make two ids meet. The hashes lie in a ring that overwrites
  * its oldest, with chains through it. */
 #include "sent_ids.h"

@@ -1,4 +1,4 @@
-/* A bounded memory of the MessageIds that a plugin has sent, so that an answer finds its way back to it. */
+/* A bounded memory of the MessageIds of a plugin's events, so that an answer finds its way back to it. */
 #ifndef LEAT_KERNEL_SENT_IDS_H
 #define LEAT_KERNEL_SENT_IDS_H
 

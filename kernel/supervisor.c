@@ -23,6 +23,7 @@
 #include "ownership.h"
 #include "receipts.h"
 #include "reception.h"
+#include "requests.h"
 #include "spawn.h"
 
 enum { STOOD_STILL_MS = 1000 };
@@ -142,6 +143,7 @@ static void check_time(struct kernel *kernel) {
         for (size_t i = 0; i < kernel->n_rows; i++)
                 life_check(kernel, kernel->rows[i], now);
         receipts_expire(kernel, now);
+        requests_expire(kernel, now);
         help_check(kernel, now);
         input_check(kernel, now);
         if (kernel->held_back)
@@ -292,8 +294,10 @@ static int prepare(struct kernel *kernel) {
 
 static void close_all(struct kernel *kernel) {
         help_stop(kernel);
-        for (size_t i = 0; i < kernel->n_rows; i++)
+        for (size_t i = 0; i < kernel->n_rows; i++) {
                 receipts_give_up(kernel, kernel->rows[i], "EventsLost", "the kernel stops");
+                requests_end(kernel, kernel->rows[i]);
+        }
         for (size_t i = 0; i < kernel->n_rows; i++) {
                 if (kernel->rows[i]->flushing) /* A sender leaves the set before it is closed. */
                         kernel_unwatch(kernel, SUBJECT_DELIVERIES, kernel->rows[i]->serial);

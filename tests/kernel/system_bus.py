@@ -1,5 +1,6 @@
 """Who gets what, and what happens to those who do not read."""
 
+import collections
 import os
 import re
 import signal
@@ -90,6 +91,95 @@ class Bus(KernelTest):
         target.wait(lambda m: m["Header"]["MessageId"] == message_id, "the request")
         target.send("Error", {"Code": "Own", "Message": "no"}, correlation=message_id)
         self.assertEqual(asker.wait_answer(message_id)["Payload"], {"Code": "Own", "Message": "no"})
+
+    def clients(self, kernel, *names):
+        clients = [self.client(kernel, name) for name in names]
+        for client in clients:
+            client.handshake()
+        return clients
+
+    def ask(self, asker, target):
+        """Sends a request to the client `target` and waits until it is there."""
+        message_id = asker.send("CommandRequest", {"Question": 6}, target=target.id)
+        target.wait(lambda m: m["Header"]["MessageId"] == message_id, "the request")
+        return message_id
+
+    def assert_refused(self, asker, message_id, code):
+        answer = asker.wait_answer(message_id)
+        self.assertEqual((answer["Header"]["MessageType"], answer["Payload"]["Code"]), ("Error", code))
+        self.assertEqual(answer["Metadata"]["PluginId"], "kernel")
+
+    def assert_one_answer(self, asker, message_id):
+        asker.handshake() # Whatever was on its way to it before this is there after it.
+        self.assertEqual(len([m for m in asker.received if m["Header"]["CorrelationId"] == message_id]), 1)
+
+    def test_who_asks_hears_that_the_target_is_gone(self):
+        kernel = self.start(configuration(self.plugin("Sleeper", "sleeper")))
+        asker, target = self.clients(kernel, "Asker", "Target")
+        message_id = self.ask(asker, target)
+        target.close()
+        self.assert_refused(asker, message_id, "UnknownTarget")
+        kernel.wait_line(r"^\[Plugin:Sleeper\] asleep$")
+        pid = kernel.wait_connected("Sleeper")
+        message_id = asker.send("CommandRequest", {"Question": 7}, target="Sleeper")
+        asker.handshake() # So the kernel has had the request.
+        os.kill(pid, signal.SIGKILL)
+        self.assert_refused(asker, message_id, "UnknownTarget")
+        kernel.wait_connected("Sleeper", other_than=pid)
+        self.assert_one_answer(asker, message_id)
+
+    def test_who_asks_is_not_left_waiting_for_ever(self):
+        kernel = self.start(configuration(ackTimeoutMs=500))
+        asker, target = self.clients(kernel, "Asker", "Target")
+        message_id = self.ask(asker, target)
+        self.assert_refused(asker, message_id, "Timeout")
+        target.send("CommandResponse", {"Answer": 42}, correlation=message_id)
+        kernel.wait_line(f"^CommandResponse from plugin Target answers nothing .CorrelationId {message_id}")
+        self.assert_one_answer(asker, message_id)
+
+    def test_only_who_was_asked_can_answer(self):
+        kernel = self.start(configuration())
+        asker, target, thief = self.clients(kernel, "Asker", "Target", "Thief")
+        message_id = self.ask(asker, target)
+        thief.send("CommandResponse", {"Answer": 666}, correlation=message_id)
+        kernel.wait_line("^CommandResponse from plugin Thief answers nothing")
+        thief.send("Error", {"Code": "Own", "Message": "no"}, correlation=message_id)
+        kernel.wait_line("^Error from plugin Thief answers nothing")
+        target.send("CommandResponse", {"Answer": 42}, correlation=message_id)
+        self.assertEqual(asker.wait_answer(message_id)["Payload"], {"Answer": 42})
+        self.assert_one_answer(asker, message_id)
+
+    def test_an_answer_is_only_for_who_asked(self):
+        kernel = self.start(configuration())
+        asker, target = self.clients(kernel, "Asker", "Target")
+        message_id = self.ask(asker, target)
+        kernel.type("kill Asker") # The bridge would keep one that only closes its connection, for the answer.
+        wait_until(lambda: "Asker" not in kernel.list(), "its row gone")
+        again, = self.clients(kernel, "Asker")
+        target.send("CommandResponse", {"Answer": 42}, correlation=message_id)
+        kernel.wait_line("^CommandResponse from plugin Target answers nothing")
+        again.handshake()
+        self.assertIsNone(again.find(lambda m: m["Header"]["CorrelationId"] == message_id))
+
+    def test_many_requests_have_one_answer_each(self):
+        """Beyond the bounds they are refused at once; nobody who asked is cut when all the others fail together."""
+        kernel = self.start(configuration())
+        target, *askers = self.clients(kernel, "Target", "A", "B", "C", "D")
+        sent = [[asker.send("CommandRequest", {"N": number}, target="Target") for number in range(1300)]
+                for asker in askers]
+        for asker in askers:
+            asker.handshake()
+        target.close()
+        codes = collections.Counter()
+        for asker, messages in zip(askers, sent):
+            def answers():
+                return {m["Header"]["CorrelationId"]: m["Payload"].get("Code") for m in list(asker.received)}
+            wait_until(lambda: set(messages) <= set(answers()), f"an answer to each request of {asker.id}")
+            codes.update(answers()[message] for message in messages)
+            self.assert_one_answer(asker, messages[0])
+            self.assert_one_answer(asker, messages[-1])
+        self.assertEqual(set(codes), {"UnknownTarget", "RateLimited"})
+        self.assertLessEqual(codes["UnknownTarget"], 4096)
 
     def test_a_message_cannot_claim_another_sender(self):
         kernel = self.start(configuration({"pluginId": "MetricLogger"}, self.plugin("Forger", "forger", autoStart=False)))
