@@ -229,6 +229,15 @@ class Faults(OneKernel):
         client.send_bytes(line.encode() + b"\n")
         self.assertEqual(client.answer_to("big")["Payload"]["OK"], True)
 
+    def test_delivered_line_may_be_longer_than_a_sent_one(self):
+        a, b = self.new_id(), self.new_id()
+        sender, receiver = self.client(a), self.client(b)
+        payload = "\x7f" * 1000000  # One byte as it is sent, six as it is delivered.
+        line = json.dumps(message(a, payload=payload, message_id="long", Target=b), ensure_ascii=False)
+        sender.send_bytes(line.encode() + b"\n")
+        got = receiver.read_until(lambda m: m["Header"]["MessageId"] == "long")
+        self.assertEqual(got["Payload"], payload)
+
     def test_unfinished_last_line_of_a_client_that_goes_hurts_nobody(self):
         client = self.client(self.new_id())
         client.send_bytes(b'{"Header":{"Mess')
@@ -264,6 +273,14 @@ class Ids(OneKernel):
         client = self.client(plugin)
         client.shake_hands(plugin.upper())
         client.shake_hands(plugin.lower())
+
+    def test_65th_id_of_a_connection_is_refused_and_the_others_stay(self):
+        plugin = self.new_id()
+        client = self.client()
+        for n in range(64):
+            client.shake_hands("%s-%d" % (plugin, n))
+        client.error("RateLimited", client.send(plugin, "Handshake", {}))
+        client.shake_hands(plugin + "-63")
 
     def test_reserved_id_is_refused(self):
         client = self.client()
@@ -377,47 +394,91 @@ class SlowClients(OneKernel):
         greedy.socket.close()
         self.client(plugin)  # Its id is free again.
 
-    def ask_all(self, count, size):
-        """Requests to a client that does not read. Its connection, the asker, and the requests' ids."""
-        plugin, asker_id = self.new_id(), self.new_id()
-        slow, asker = self.client(plugin, buffer=4096), self.client(asker_id)
-        ids = [asker.send(asker_id, payload={"N": n, "Filler": "x" * size}, Target=plugin) for n in range(count)]
-        return plugin, slow, asker_id, asker, ids
+    def refused(self, asker):
+        got = asker.read_until(lambda m: m["Header"]["MessageType"] == "Error")
+        self.assertEqual(got["Payload"], {"Code": "RateLimited", "Message": "the target is too far behind"})
+        return got["Header"]["CorrelationId"]
+
+    def check_requests(self, slow, asker, plugin, asker_id, ids, refused):
+        """Each is either read by the one, in order, or told to the other, who has read some refusals already."""
+        slow.send(plugin, "Handshake", {}, message_id="still there")
+        asked = []
+        while len(asked) + len(refused) < len(ids):
+            got = slow.read()
+            if got["Header"]["MessageType"] == "CommandRequest":
+                asked.append(got["Header"]["MessageId"])
+            else:
+                self.assertEqual(got["Header"]["CorrelationId"], "still there")
+                break
+        while len(asked) + len(refused) < len(ids):
+            refused.append(self.refused(asker))
+        self.assertEqual(sorted(asked + refused), sorted(ids))
+        self.assertEqual(asked, [i for i in ids if i in set(asked)])
+        self.assertTrue(asked and refused)
+        message_id = asker.send(asker_id, payload={}, Target=plugin)  # There is room again.
+        slow.read_until(lambda m: m["Header"]["MessageId"] == message_id)
 
     def test_request_that_a_slow_reader_has_no_room_for_is_told_and_the_others_arrive(self):
         for count, size in (60, 200000), (6000, 1000):
             with self.subTest(size=size):
-                plugin, slow, asker_id, asker, ids = self.ask_all(count, size)
-                end, refused = asker.send(asker_id, "Handshake", {}), []
-                while True:
+                plugin, asker_id = self.new_id(), self.new_id()
+                slow, asker = self.client(plugin, buffer=4096), self.client(asker_id)
+                ids = [asker.send(asker_id, payload="x" * size, Target=plugin) for _ in range(count)]
+                end, refused = asker.send(asker_id, payload={}, Target="nobody"), []
+                while True:  # By then the kernel has passed on all of them.
                     got = asker.read()
                     if got["Header"]["CorrelationId"] == end:
                         break
-                    self.assertEqual(got["Payload"], {"Code": "RateLimited", "Message": "the target is too far behind"})
+                    self.assertEqual(got["Payload"]["Code"], "RateLimited")
                     refused.append(got["Header"]["CorrelationId"])
-                # Those on their way through the kernel are told behind the handshake's answer.
-                slow.send(plugin, "Handshake", {}, message_id="still there")
-                asked, behind = [], []
-                while True:
-                    got = slow.read()
-                    if got["Header"]["CorrelationId"] == "still there":
-                        break
-                    self.assertEqual(got["Header"]["MessageType"], "CommandRequest")
-                    asked.append(got["Header"]["MessageId"])
-                while len(asked) + len(refused) + len(behind) < count:
-                    behind.append(asker.read()["Header"]["CorrelationId"])
-                refused += behind
-                self.assertEqual(sorted(asked + refused), sorted(ids))
-                self.assertEqual(asked, [i for i in ids if i in set(asked)])  # In the order of asking.
-                self.assertGreater(len(asked), 0)
-                self.assertGreater(len(refused), 0)
-                message_id = asker.send(asker_id, payload={}, Target=plugin)  # There is room again.
-                slow.read_until(lambda m: m["Header"]["MessageId"] == message_id)
+                self.check_requests(slow, asker, plugin, asker_id, ids, refused)
+
+    def test_no_request_is_lost_while_kernel_and_bridge_stand_still_by_turns(self):
+        plugin, asker_id = self.new_id(), self.new_id()
+        slow, asker = self.client(plugin, buffer=4096), self.client(asker_id)
+        ids, done = [str(uuid.uuid4()) for _ in range(8000)], threading.Event()
+        line = json.dumps(message(plugin, "Heartbeat", "x" * 100000)).encode() + b"\n"
+        pids = [self.kernel.process.pid, self.kernel.pid_of("Bridge")]
+
+        def fill_channel():
+            while not done.is_set():
+                slow.send_bytes(line)
+
+        def ask():
+            for message_id in ids:
+                asker.send(asker_id, payload="x" * 1000, message_id=message_id, Target=plugin)
+
+        def take_turns():
+            turn = 0
+            while asking.is_alive():
+                os.kill(pids[turn], signal.SIGSTOP)
+                os.kill(pids[1 - turn], signal.SIGCONT)
+                time.sleep(0.01)
+                turn = 1 - turn
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        asking, *others = [threading.Thread(target=work) for work in (ask, take_turns, fill_channel)]
+        for thread in asking, *others:
+            thread.start()
+        try:
+            refused = [self.refused(asker) for _ in range(2000)]
+        finally:
+            asking.join()
+            done.set()
+            for thread in others:
+                thread.join()
+        end = asker.send(asker_id, payload={}, Target="nobody")
+        while True:
+            got = asker.read()
+            if got["Header"]["CorrelationId"] == end:
+                break
+            refused.append(got["Header"]["CorrelationId"])
+        self.check_requests(slow, asker, plugin, asker_id, ids, refused)
 
     def test_slow_reader_is_not_dropped_while_it_sends(self):
         plugin, sender_id = self.new_id(), self.new_id()
         slow, sender = self.client(plugin, buffer=4096), self.client(sender_id)
-        for n in range(3000):
+        for n in range(4500):
             slow.send(plugin, "Heartbeat", {})
             sender.send(sender_id, payload="x" * 5000, **({"Target": ""} if n % 2 else {}))
         sender.shake_hands(sender_id)
@@ -563,7 +624,7 @@ class OwnKernel(unittest.TestCase):
         chance = random.Random(4711)
         with Kernel(PROGRAMS) as kernel, Client(kernel, "Witness") as witness:
             pids = [kernel.process.pid, kernel.pid_of("Bridge")]
-            before = [descriptors(pid) for pid in pids]
+            before = wait_until(lambda: settled(pids))
             clients = []
             for _ in range(1500):
                 if len(clients) < 20:
@@ -614,6 +675,15 @@ def read_text(path):
 
 def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def settled(pids):
+    """How many descriptors each has, once that stays the same for a while: one that is passed on is open for a moment."""
+    seen = set()
+    for _ in range(20):
+        seen.add(tuple(descriptors(pid) for pid in pids))
+        time.sleep(0.02)
+    return list(seen.pop()) if len(seen) == 1 else None
 
 
 def do_anything(chance, client):
