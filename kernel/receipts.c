@@ -210,6 +210,11 @@ static void forget_told(struct kernel *kernel, struct row *row) {
                 release(kernel, take(&row->duties, 0));
 }
 
+void receipts_extend(struct kernel *kernel, leat_deadline pause) {
+        for (struct receipt *each = kernel->first_receipt; each; each = each->next)
+                each->deadline += pause;
+}
+
 void receipts_expire(struct kernel *kernel, leat_deadline now) {
         if (kernel->first_receipt && kernel->first_receipt->deadline <= now) {
                 while (kernel->first_receipt && kernel->first_receipt->deadline <= now)

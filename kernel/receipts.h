@@ -31,6 +31,9 @@ void receipts_forgive(struct kernel *kernel, struct row *row);
 /* Posts all that the row owes, once more, after it has come; what it does not want (any more) it does not owe. */
 void receipts_post_again(struct kernel *kernel, struct row *row);
 
+/* The kernel stood still for so long: nobody could answer. */
+void receipts_extend(struct kernel *kernel, leat_deadline pause);
+
 /* Tells those whose time is over. */
 void receipts_expire(struct kernel *kernel, leat_deadline now);
 

@@ -138,6 +138,11 @@ void requests_end(struct kernel *kernel, struct row *row) {
                 fail(kernel, row->requests.oldest, "UnknownTarget", "the target is gone");
 }
 
+void requests_extend(struct kernel *kernel, leat_deadline pause) {
+        for (struct request *each = kernel->first_request; each; each = each->next)
+                each->deadline += pause;
+}
+
 void requests_expire(struct kernel *kernel, leat_deadline now) {
         while (kernel->first_request && kernel->first_request->deadline <= now)
                 fail(kernel, kernel->first_request, "Timeout", "the target has not answered in time");

@@ -15,6 +15,9 @@ bool requests_answer(struct kernel *kernel, struct row *row, const char *message
 /* The channels of the row, which still has its session, end: who asked it hears so, and it hears nothing. */
 void requests_end(struct kernel *kernel, struct row *row);
 
+/* The kernel stood still for so long: nobody could answer. */
+void requests_extend(struct kernel *kernel, leat_deadline pause);
+
 /* Tells those whose time is over. */
 void requests_expire(struct kernel *kernel, leat_deadline now);
 

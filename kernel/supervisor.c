@@ -132,13 +132,21 @@ static void continue_stop(struct kernel *kernel) {
         }
 }
 
+/* The kernel was stopped, or the whole machine: nobody is to blame for not having been heard. */
+static void forgive(struct kernel *kernel, leat_deadline now, leat_deadline pause) {
+        for (size_t i = 0; i < kernel->n_rows; i++)
+                life_forgive(kernel->rows[i], now, pause);
+        receipts_extend(kernel, pause);
+        requests_extend(kernel, pause);
+}
+
 static void check_time(struct kernel *kernel) {
         leat_deadline now = clock_now(), late = now - kernel->wake;
 
         if (late < 0)
                 return;
-        for (size_t i = 0; late > (leat_deadline) STOOD_STILL_MS * 1000000 && i < kernel->n_rows; i++)
-                life_forgive(kernel->rows[i], now, late);
+        if (late > (leat_deadline) STOOD_STILL_MS * 1000000)
+                forgive(kernel, now, late);
         kernel->wake = LEAT_FOREVER;
         for (size_t i = 0; i < kernel->n_rows; i++)
                 life_check(kernel, kernel->rows[i], now);
