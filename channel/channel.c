@@ -33,11 +33,11 @@ static int connect_pair(const struct plan *plan, const struct leat_channel_optio
         ask_for_capacity(tx, options ? options->capacity : 0);
         sender_prepare_socket(tx);
         receiver_prepare_socket(rx, plan);
-        r = connection_create(tx, false, &plan->fingerprint, &tx_connection);
+        r = connection_create(tx, &plan->fingerprint, &tx_connection);
         if (r < 0)
                 return r;
         (void) take_fd(&tx);
-        r = connection_create(rx, false, &plan->fingerprint, ret_rx);
+        r = connection_create(rx, &plan->fingerprint, ret_rx);
         if (r < 0)
                 return r;
         (void) take_fd(&rx);

@@ -82,7 +82,7 @@ int leat_connect(const struct leat_type *type, const char *name, struct leat_sen
         if (r != 0)
                 return r == LEAT_DISCONNECTED ? LEAT_REFUSED : r;
         sender_prepare_socket(fd);
-        r = connection_create(fd, false, &plan->fingerprint, &connection);
+        r = connection_create(fd, &plan->fingerprint, &connection);
         if (r < 0)
                 return r;
         (void) take_fd(&fd);

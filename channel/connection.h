@@ -9,14 +9,13 @@
 struct connection {
         int references;
         int fd;
-        /* It came in a message or from a client: others hold the same socket and may have set SO_LINGER. */
-        bool foreign;
+        bool ended; /* The other end is gone and nothing waits unread. */
         struct fingerprint
                 fingerprint; /* Of the channel's type, as its maker said it: passed on unchanged. */
 };
 
 /* Owns `fd` after success only. 0; -ENOMEM. */
-int connection_create(int fd, bool foreign, const struct fingerprint *fingerprint, struct connection **ret);
+int connection_create(int fd, const struct fingerprint *fingerprint, struct connection **ret);
 
 struct connection *connection_ref(struct connection *connection);
 

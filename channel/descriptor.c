@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "cleanup.h"
@@ -61,13 +62,32 @@ enum descriptor_kind descriptor_identify(int fd) {
         return DESCRIPTOR_OTHER_SOCKET;
 }
 
+/* Whether something may wait unread in a socket. Asked by poll(2) and not by looking: who shares the socket can hold the
+ * lock that receiving takes. The end counts too. */
+static bool is_readable(int fd) {
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+        return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN);
+}
+
+void descriptor_close_socket(int fd) {
+        if (is_readable(fd))
+                reaper_close_seen(fd);
+        else
+                (void) close_fd(fd);
+}
+
 int descriptor_dispose(int fd) {
         if (fd < 0)
                 return 0;
 
         switch (descriptor_identify(fd)) {
         case DESCRIPTOR_MEMORY:
-        case DESCRIPTOR_CHANNEL_SOCKET: /* AF_UNIX knows no SO_LINGER. */
+                (void) close_fd(fd);
+                return 0;
+        case DESCRIPTOR_CHANNEL_SOCKET: /* AF_UNIX knows no SO_LINGER; what waits in it may. */
+                if (is_readable(fd))
+                        break;
                 (void) close_fd(fd);
                 return 0;
         case DESCRIPTOR_OTHER_SOCKET: /* The peer could set SO_LINGER again after we had cleared it. */

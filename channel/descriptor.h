@@ -19,6 +19,10 @@ enum descriptor_kind descriptor_identify(int fd);
  * closing. */
 int descriptor_dispose(int fd);
 
+/* Closes a channel's socket. What waits in it unread goes with it, descriptors and all, and they may be anything: if there
+ * is something, the reaper closes it, and this waits a tenth of a second at the most to see it done. */
+void descriptor_close_socket(int fd);
+
 /* A close-on-exec duplicate. 0; -EBADF, -EMFILE. */
 int descriptor_duplicate(int fd, int *ret_fd);
 

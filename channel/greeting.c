@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "descriptor.h"
 #include "packet.h"
 
 int greeting_send(int fd, const struct plan *plan, leat_deadline deadline) {
@@ -40,5 +41,9 @@ int greeting_receive(int fd, const struct plan *plan) {
         struct packet packet = { .data = room, .capacity = sizeof(room) };
         int r = packet_receive(fd, &packet, 0, LEAT_NOW);
 
-        return r != 0 ? r : check(&packet, plan);
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < packet.n_fds; i++)
+                (void) descriptor_dispose(packet.fds[i]);
+        return check(&packet, plan);
 }

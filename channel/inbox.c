@@ -32,7 +32,7 @@ static int become_endpoint(struct inbox_slot *slot, enum handle_kind kind,
 
         if (descriptor_identify(slot->descriptor) != DESCRIPTOR_CHANNEL_SOCKET)
                 return LEAT_MALFORMED;
-        r = connection_create(slot->descriptor, true, fingerprint, &connection);
+        r = connection_create(slot->descriptor, fingerprint, &connection);
         if (r < 0)
                 return r;
         if (kind == HANDLE_SENDER) {

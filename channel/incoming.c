@@ -231,9 +231,10 @@ static int take_packet(struct leat_receiver *receiver, struct packet *packet, un
                 return r;
         packet->data = receiver->rooms[room].data;
         packet->capacity = PACKET_MAX_SIZE;
-        return packet_receive(receiver->connection->fd, packet,
-                              receiver_takes_descriptors(receiver->plan) ? PACKET_MAX_DESCRIPTORS : 0,
-                              deadline);
+        r = packet_receive(receiver->connection->fd, packet,
+                           receiver_takes_descriptors(receiver->plan) ? PACKET_MAX_DESCRIPTORS : 0, deadline);
+        receiver->connection->ended = r == LEAT_DISCONNECTED;
+        return r;
 }
 
 int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {

@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "deadline.h"
+#include "descriptor.h"
 #include "fork.h"
 #include "greeting.h"
 #include "guard.h"
@@ -54,11 +55,15 @@ static void leave_folder(struct leat_server *server) {
         server->lock_fd = -1;
 }
 
+/* Out of the epoll, before it is closed or goes its own way. A forked child's epoll is its parent's. */
+static void unwatch(const struct leat_server *server, const struct candidate *candidate) {
+        if (server->process == fork_generation())
+                (void) epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, candidate->receiver->connection->fd, NULL);
+}
+
 static void drop_candidate(struct leat_server *server, size_t index) {
-        /* Before it is closed, as always: in a forked child another descriptor may keep it in the epoll. */
-        if (server->candidates[index].receiver && server->process == fork_generation())
-                (void) epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL,
-                                 server->candidates[index].receiver->connection->fd, NULL);
+        if (server->candidates[index].receiver)
+                unwatch(server, &server->candidates[index]);
         leat_receiver_close(&server->candidates[index].receiver);
         server->n_candidates--;
         memmove(&server->candidates[index], &server->candidates[index + 1],
@@ -179,7 +184,7 @@ static int add_candidate(struct leat_server *server, int fd) {
 
         make_room(server);
         receiver_prepare_socket(fd, server->plan);
-        r = connection_create(fd, true, &server->plan->fingerprint, &connection);
+        r = connection_create(fd, &server->plan->fingerprint, &connection);
         if (r < 0)
                 return r;
         (void) take_fd(&owned);
@@ -207,7 +212,7 @@ static int admit(struct leat_server *server, bool *ret_more) {
                 if (fd < 0)
                         return errno == EAGAIN ? 0 : -errno;
                 if (!is_welcome(server, fd)) {
-                        (void) close_fd(fd);
+                        descriptor_close_socket(fd);
                         continue;
                 }
                 r = add_candidate(server, fd);
@@ -239,6 +244,7 @@ static int hear_all(struct leat_server *server, const struct leat_type *type,
                 int r = hear(server, &server->candidates[i], type, ret_first);
 
                 if (r == 0) {
+                        unwatch(server, &server->candidates[i]);
                         *ret_receiver = take_pointer(&server->candidates[i].receiver);
                         retire(server);
                         return 0;

@@ -1,5 +1,6 @@
 /* A socket in an unread message may keep whoever drops it waiting, by SO_LINGER and data that nobody reads. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -8,6 +9,9 @@
 
 #include <leat/leat.h>
 
+#include "packet.h"
+#include "receiver.h"
+#include "sender.h"
 #include "support.h"
 
 LEAT_MESSAGE(note, (u32, id), (descriptor, file));
@@ -102,4 +106,50 @@ Test(linger, senders_of_a_receiver_closed_with_something_unread_know_at_once) {
                 cr_assert_eq(note_send(tx, &(note){ .id = 2 }, LEAT_NOW), LEAT_DISCONNECTED);
                 note_sender_close(&tx);
         }
+}
+
+/* Nothing is sent back over a channel, but a stranger who holds the receiving end can. */
+Test(linger, does_not_hold_who_closes_a_sender_that_something_was_sent_back_to) {
+        int before = count_descriptors(), s;
+        note_sender tx;
+        note_receiver rx;
+        struct packet_header header = { .kind = PACKET_MESSAGE };
+        uint8_t start[PACKET_HEADER_SIZE];
+        struct iovec part = { .iov_base = start, .iov_len = sizeof(start) };
+        int64_t begun;
+
+        cr_assert_eq(note_channel(&tx, &rx), 0);
+        s = lingering_socket();
+        packet_write_header(&header, start);
+        cr_assert_eq(packet_send(rx.object->connection->fd, &part, 1, &s, 1, LEAT_NOW), 0);
+        close(s); /* Not the last: the channel has one. */
+        begun = seconds();
+        note_sender_close(&tx);
+        cr_assert_lt(seconds() - begun, PROMPT_S);
+        note_receiver_close(&rx);
+        let_go(before);
+}
+
+Test(linger, does_not_hold_who_drops_a_socket_with_it_unread) {
+        int before = count_descriptors(), s, copy;
+        note_sender tx, inner;
+        note_receiver rx, carrier;
+        note got;
+        int64_t begun;
+
+        cr_assert_eq(note_channel(&tx, &rx), 0);
+        cr_assert_eq(note_channel(&inner, &carrier), 0);
+        s = lingering_socket();
+        cr_assert_eq(note_send(inner, &(note){ .file = leat_descriptor_give(&s) }, LEAT_NOW), 0);
+        copy = fcntl(carrier.object->connection->fd, F_DUPFD_CLOEXEC, 3);
+        cr_assert_eq(note_send(tx, &(note){ .file = leat_descriptor_give(&copy) }, LEAT_NOW), 0);
+        cr_assert_eq(note_recv(rx, &got, LEAT_NOW), 0);
+        note_receiver_close(&carrier); /* The message's is the last one now. */
+        begun = seconds();
+        note_release(rx);
+        cr_assert_lt(seconds() - begun, PROMPT_S);
+        note_sender_close(&inner);
+        note_sender_close(&tx);
+        note_receiver_close(&rx);
+        let_go(before);
 }
