@@ -13,7 +13,7 @@ TEXT
 }
 
 build_packages='gcc libc6-dev cmake ninja-build pkgconf libmsgpack-dev libsodium-dev libjansson-dev'
-test_packages='g++ clang libcriterion-dev python3 netcat-openbsd strace procps'
+test_packages='g++ clang libcriterion-dev python3 netcat-openbsd strace procps spin'
 
 say() {
         echo "bootstrap: $*" >&2
