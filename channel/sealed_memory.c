@@ -1,6 +1,9 @@
 /* Memory that its writer can no longer change. The receiver of a sealed memfd may look at the bytes where
  * they are, twice if it likes, and finds the same; that is what makes large messages cheap between processes
- * that do not trust each other. Here are the making of one, and the checks that earn one this trust. */
+ * that do not trust each other. Here are the making of one, and the checks that earn one this trust.
+ *
+ * Pooled memory, which rings live in, is made and checked the same way, but stays writable: of it one can only
+ * trust that it is there, all of it, and stays there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -22,9 +25,15 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-#define ALL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
-#define WINDOW    ((size_t) 64)        /* Parts written at once; below IOV_MAX. */
-#define CHUNK     ((size_t) 16 * 1024) /* Bytes in a buffer of one value. */
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
+#endif
+
+#define SIZE_SEALS  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define ALL_SEALS   (SIZE_SEALS | F_SEAL_WRITE)
+#define WRITE_SEALS (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define WINDOW      ((size_t) 64)        /* Parts written at once; below IOV_MAX. */
+#define CHUNK       ((size_t) 16 * 1024) /* Bytes in a buffer of one value. */
 
 static int create_memfd(void) {
         /* Memory that can never be executed, where the kernel knows it; asked once. */
@@ -58,8 +67,8 @@ static int check_size(size_t size) {
         return limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur ? -EFBIG : 0;
 }
 
-static int seal(int fd) {
-        return fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0 ? -errno : 0;
+static int seal(int fd, int seals) {
+        return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
 /* Drops `n` written bytes from the front of the window; returns how many parts are left in it. */
@@ -139,7 +148,7 @@ int memory_create_sealed(const struct iovec *parts, size_t n_parts, int *ret_fd)
         if (r == 0)
                 r = write_parts(fd, parts, n_parts);
         if (r == 0)
-                r = seal(fd);
+                r = seal(fd, ALL_SEALS);
         if (r == 0)
                 *ret_fd = take_fd(&fd);
         return r;
@@ -175,28 +184,45 @@ int memory_create_filled(unsigned char byte, size_t size, int *ret_fd) {
         if (r == 0)
                 r = write_filling(fd, byte, size);
         if (r == 0)
-                r = seal(fd);
+                r = seal(fd, ALL_SEALS);
         if (r == 0)
                 *ret_fd = take_fd(&fd);
         return r;
 }
 
-int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {
+/* fallocate(2) is interrupted by signals; what it has allocated by then it gives back. */
+static int allocate(int fd, size_t size) {
+        int r;
+
+        do
+                r = fallocate(fd, 0, 0, (off_t) size);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : 0;
+}
+
+int memory_create_pooled(size_t size, int *ret_fd) {
+        close_cleanup int fd = -1;
+        int r = begin(size, &fd);
+
+        if (r == 0)
+                r = allocate(fd, size);
+        if (r == 0)
+                r = seal(fd, SIZE_SEALS);
+        if (r == 0)
+                *ret_fd = take_fd(&fd);
+        return r;
+}
+
+static bool has_seals(int fd, int wanted, int unwanted) {
+        int seals = fcntl(fd, F_GET_SEALS);
+
+        return seals >= 0 && (seals & wanted) == wanted && (seals & unwanted) == 0;
+}
+
+/* All but the seals: whoever asks has found them, and they have proved that this is a memfd. */
+static int check_memfd(int fd, size_t limit, size_t *ret_size) {
         struct statfs filesystem;
         struct stat status;
-        int seals, flags;
-
-        /* Until the seals have proved that this is a memfd, nothing else may be asked: its file's server, if
-         * it has one, might never answer. F_SEAL_FUTURE_WRITE leaves the mappings that its maker has: not
-         * enough. */
-        seals = fcntl(fd, F_GET_SEALS);
-        if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
-                return LEAT_MALFORMED;
-
-        /* A memfd opened again for writing only, by its link in /proc. */
-        flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
-                return LEAT_MALFORMED;
 
         /* Huge pages: a few bytes would cost us 2 MiB or 1 GiB of a pool that may be empty: SIGBUS. */
         if (fstatfs(fd, &filesystem) < 0 || filesystem.f_type == HUGETLBFS_MAGIC)
@@ -217,4 +243,31 @@ int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {
 
         *ret_size = (size_t) status.st_size;
         return 0;
+}
+
+int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {
+        int flags;
+
+        /* Until the seals have proved that this is a memfd, nothing else may be asked: its file's server, if
+         * it has one, might never answer. F_SEAL_FUTURE_WRITE leaves the mappings that its maker has: not
+         * enough. */
+        if (!has_seals(fd, ALL_SEALS, 0))
+                return LEAT_MALFORMED;
+
+        /* A memfd opened again for writing only, by its link in /proc. */
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+                return LEAT_MALFORMED;
+        return check_memfd(fd, limit, ret_size);
+}
+
+int memory_check_pooled(int fd, size_t limit, size_t *ret_size) {
+        int flags;
+
+        if (!has_seals(fd, SIZE_SEALS, WRITE_SEALS))
+                return LEAT_MALFORMED;
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || (flags & O_PATH))
+                return LEAT_MALFORMED;
+        return check_memfd(fd, limit, ret_size);
 }

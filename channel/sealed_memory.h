@@ -1,4 +1,5 @@
-/* Sealed memfds: how to make one, and how to know one. */
+/* Sealed memfds: how to make one, and how to know one. Two kinds: *sealed* memory can no longer be changed by anybody; *pooled*
+ * memory keeps its size and may be written by all who have it. */
 #ifndef LEAT_CHANNEL_SEALED_MEMORY_H
 #define LEAT_CHANNEL_SEALED_MEMORY_H
 
@@ -15,5 +16,11 @@ int memory_create_filled(unsigned char byte, size_t size, int *ret_fd);
 /* Whether `fd`, which may be anything, is sealed memory that can safely be mapped and read: 0;
  * LEAT_MALFORMED when not, LEAT_TOO_LARGE over `limit` bytes. Never waits. */
 int memory_check_sealed(int fd, size_t limit, size_t *ret_size);
+
+/* New pooled memory of `size` bytes, all zero and all allocated. Errors as above. */
+int memory_create_pooled(size_t size, int *ret_fd);
+
+/* Whether `fd` is pooled memory that can safely be mapped, read and written; otherwise as above. */
+int memory_check_pooled(int fd, size_t limit, size_t *ret_size);
 
 #endif

@@ -1,0 +1,78 @@
+/* Waiting awake only where it pays.
+ *
+ * A spin that fails has burnt a core for nothing, and perhaps the very core that the other side needs. So it is bounded by the
+ * cost of a sleep and a wake-up; it is not begun where the other side can do nothing meanwhile; and after failures more and more
+ * waits go without one, up to 64 in a row, so that a link with a message every millisecond costs next to nothing. A sleep that
+ * was over soon tells that a spin would have been worth it: then the count begins anew. (A moving average of the waits was
+ * tried instead and locks itself: once nobody spins, every wait is as long as a wake-up.) */
+#include "spin.h"
+
+#include <sched.h>
+
+#include "deadline.h"
+
+#define MAX_SKIPS      64U
+#define SHORT_SLEEP_NS (2 * SPIN_NS)
+#define PAUSED_LOOKS   32U /* Between two readings of the clock; some microsecond. */
+
+static inline void pause_core(void) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile(
+                "isb"); /* `yield` does nothing on most cores; this takes as long as a pause on x86. */
+#endif
+}
+
+uint32_t spin_core(void) {
+        return (uint32_t) (sched_getcpu() + 1); /* -1, which is an error, becomes "not known". */
+}
+
+/* A process that has but one CPU shares it with the other side more often than not. */
+static bool has_several_cpus(void) {
+        cpu_set_t set;
+
+        /* It fails where there are more CPUs than the set has room for. */
+        return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) > 1;
+}
+
+bool spin_may(struct spinner *spinner, uint32_t other_core) {
+        uint32_t core;
+
+        if (spinner->skips > 0) {
+                spinner->skips--;
+                return false;
+        }
+        core = spin_core();
+        return core != 0 && other_core != 0 ? core != other_core : has_several_cpus();
+}
+
+static bool fail(struct spinner *spinner) {
+        spinner->skips = spinner->failures < 6 ? 1U << spinner->failures : MAX_SKIPS;
+        spinner->failures++;
+        return false;
+}
+
+bool spin_goes_on_slowly(struct spinner *spinner) {
+        bool eager = spinner->looks < SPIN_EAGER_LOOKS;
+
+        if (eager || spinner->looks % PAUSED_LOOKS == 0) {
+                int64_t now = deadline_now();
+
+                if (spinner->end == 0)
+                        spinner->end = now + SPIN_NS;
+                if (now >= spinner->end)
+                        return fail(spinner);
+        }
+        if (!eager)
+                pause_core();
+        spinner->next = spinner->looks + (eager ? SPIN_CLOCK_LOOKS : 0);
+        return true;
+}
+
+void spin_slept(struct spinner *spinner, int64_t nanoseconds) {
+        if (nanoseconds < SHORT_SLEEP_NS) {
+                spinner->failures = 0;
+                spinner->skips = 0;
+        }
+}

@@ -1,0 +1,64 @@
+/* Waiting awake for a while, because a sleep and a wake-up cost some 50 us and most answers come sooner.
+ *
+ *         if (spin_may(&spinner, other_core)) {
+ *                 spin_start(&spinner);
+ *                 while (spin_goes_on(&spinner))
+ *                         if (ready()) {
+ *                                 spin_succeeded(&spinner);
+ *                                 return …;
+ *                         }
+ *         }
+ *         … arm, look once more, sleep for so many nanoseconds …
+ *         spin_slept(&spinner, nanoseconds);
+ *
+ * One spinner per waiter, all zero at first. No system call while the other side's core is known. */
+#ifndef LEAT_CHANNEL_SPIN_H
+#define LEAT_CHANNEL_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SPIN_NS 50000 /* About one sleep and wake-up. */
+
+/* The first looks go without a pause, which would cost more than a busy peer takes to answer; the clock is read after so many. */
+#define SPIN_EAGER_LOOKS 1024U
+#define SPIN_CLOCK_LOOKS 256U
+
+struct spinner {
+        uint32_t failures; /* Spins in a row that ended without success. */
+        uint32_t skips;    /* Waits that are not worth a spin any more. */
+        uint32_t looks;    /* Of this spin. */
+        uint32_t next;     /* The look at which the clock is read or a pause is due. */
+        int64_t end;       /* CLOCK_MONOTONIC in ns; 0: not read yet. */
+};
+
+/* The CPU that runs this thread, plus 1; 0: not known. A few nanoseconds. */
+uint32_t spin_core(void);
+
+/* Whether to spin at all before this wait: not when the other side runs on the same CPU (it could do nothing meanwhile), and
+ * not when the last spins have failed: then 1, 2, 4 … 64 waits go without. Call it once for each wait. `other_core` as from
+ * spin_core(). */
+bool spin_may(struct spinner *spinner, uint32_t other_core);
+
+/* Begins a spin; does not read the clock yet. */
+static inline void spin_start(struct spinner *spinner) {
+        spinner->looks = 0;
+        spinner->next = SPIN_CLOCK_LOOKS;
+        spinner->end = 0;
+}
+
+bool spin_goes_on_slowly(struct spinner *spinner);
+
+/* Whether to look once more. False when the time is over: the spin has failed. */
+static inline bool spin_goes_on(struct spinner *spinner) {
+        return spinner->looks++ != spinner->next || spin_goes_on_slowly(spinner);
+}
+
+static inline void spin_succeeded(struct spinner *spinner) {
+        spinner->failures = 0;
+}
+
+/* A sleep lasted so long: after a short one, spinning is worth a try again. */
+void spin_slept(struct spinner *spinner, int64_t nanoseconds);
+
+#endif
