@@ -1,0 +1,121 @@
+/* Spinning: where it is worth it, for how long, and how it gives up. The clock is looked at by what must hold on the slowest
+ * machine only: not shorter than it should be. */
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "deadline.h"
+#include "spin.h"
+
+#include "support.h"
+
+/* Any CPU but ours (which may change meanwhile: nothing here is ever this one). */
+#define ANOTHER_CORE 4711U
+
+static struct spinner failed(unsigned times) {
+        struct spinner spinner = { 0 };
+
+        for (unsigned i = 0; i < times; i++) {
+                while (!spin_may(&spinner, ANOTHER_CORE))
+                        ;
+                spin_start(&spinner);
+                while (spin_goes_on(&spinner))
+                        ;
+        }
+        return spinner;
+}
+
+static unsigned count_skips(struct spinner *spinner) {
+        unsigned n = 0;
+
+        while (!spin_may(spinner, ANOTHER_CORE))
+                n++;
+        return n;
+}
+
+static void pin(int core) {
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET((size_t) core, &set);
+        cr_assert_eq(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+Test(spin, lasts_as_long_as_a_sleep_and_no_less) {
+        struct spinner spinner = { 0 };
+        int64_t start = deadline_now();
+        uint64_t looks = 0;
+
+        cr_assert(spin_may(&spinner, ANOTHER_CORE));
+        spin_start(&spinner);
+        while (spin_goes_on(&spinner))
+                looks++;
+        cr_assert_geq(deadline_now() - start, SPIN_NS);
+        cr_assert_geq(looks, SPIN_CLOCK_LOOKS);
+}
+
+Test(spin, looks_often_before_it_reads_the_clock) {
+        struct spinner spinner = { 0 };
+
+        spin_start(&spinner);
+        for (unsigned i = 0; i < SPIN_CLOCK_LOOKS; i++) {
+                cr_assert(spin_goes_on(&spinner));
+                cr_assert_eq(spinner.end, 0);
+        }
+        cr_assert(spin_goes_on(&spinner), "the first reading begins the time");
+        cr_assert_neq(spinner.end, 0);
+}
+
+Test(spin, fails_less_and_less_often) {
+        static const unsigned expected[] = { 0, 1, 2, 4, 8, 16, 32, 64, 64, 64 };
+
+        for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+                struct spinner spinner = failed(i);
+
+                cr_assert_eq(count_skips(&spinner), expected[i], "after %u failures", i);
+        }
+}
+
+Test(spin, goes_on_after_success) {
+        struct spinner spinner = failed(5);
+
+        cr_assert_eq(count_skips(&spinner), 16);
+        spin_start(&spinner);
+        cr_assert(spin_goes_on(&spinner));
+        spin_succeeded(&spinner);
+        cr_assert_eq(count_skips(&spinner), 0);
+        spin_start(&spinner);
+        while (spin_goes_on(&spinner))
+                ;
+        cr_assert_eq(count_skips(&spinner), 1, "the count began anew");
+}
+
+Test(spin, goes_on_after_a_short_sleep_but_not_after_a_long_one) {
+        struct spinner spinner = failed(6);
+
+        spin_slept(&spinner, 1000000);
+        cr_assert_not(spin_may(&spinner, ANOTHER_CORE));
+        spin_slept(&spinner, SPIN_NS + SPIN_NS / 2);
+        cr_assert(spin_may(&spinner, ANOTHER_CORE));
+}
+
+Test(spin, knows_the_core_it_runs_on_and_does_not_spin_when_the_other_side_has_it) {
+        struct spinner spinner = { 0 };
+        uint32_t core = spin_core();
+
+        cr_assert_neq(core, 0);
+        pin((int) core - 1);
+        cr_assert_eq(spin_core(), core);
+        cr_assert_not(spin_may(&spinner, core));
+        cr_assert(spin_may(&spinner, core + 1), "pinned apart");
+}
+
+Test(spin, with_one_cpu_and_no_idea_where_the_other_side_is_does_not) {
+        struct spinner spinner = { 0 };
+        cpu_set_t set;
+
+        cr_assert_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+        cr_assert_eq(spin_may(&spinner, 0), CPU_COUNT(&set) > 1);
+        pin((int) spin_core() - 1);
+        cr_assert_not(spin_may(&spinner, 0));
+}
