@@ -77,6 +77,16 @@ void descriptor_close_socket(int fd) {
                 (void) close_fd(fd);
 }
 
+void descriptor_close_own_socket(int fd) {
+        struct msghdr message = { 0 };
+        ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+
+        if (size < 0 ? errno == EAGAIN : size == 0 && !(message.msg_flags & MSG_CTRUNC))
+                (void) close_fd(fd);
+        else
+                reaper_close_seen(fd);
+}
+
 int descriptor_dispose(int fd) {
         if (fd < 0)
                 return 0;

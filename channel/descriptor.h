@@ -23,6 +23,10 @@ int descriptor_dispose(int fd);
  * is something, the reaper closes it, and this waits a tenth of a second at the most to see it done. */
 void descriptor_close_socket(int fd);
 
+/* The same for one that nobody else has ever received from, so that its lock is ours, and that has SO_PASSCRED: there the end
+ * can be told from a message, whose control message is missing here, and closing it needs nobody's help. */
+void descriptor_close_own_socket(int fd);
+
 /* A close-on-exec duplicate. 0; -EBADF, -EMFILE. */
 int descriptor_duplicate(int fd, int *ret_fd);
 

@@ -2,8 +2,9 @@
  * a socket's SO_LINGER. A receiver that tidies up what a stranger sent must not wait with it. So such
  * descriptors go on a list, and one thread closes them; if it hangs, it hangs alone.
  *
- * The thread lives only while there is something to close: nothing has to be stopped when a program ends, and
- * an idle one has no thread that it did not start.
+ * The thread lives only while there is something to close, and a little longer, since making one costs more than
+ * many closings: nothing has to be stopped when a program ends, and an idle one has no thread that it did not
+ * start.
  *
  * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is
  * whole at every moment; a process may fork at any of them. A child finds its copies of the descriptors on
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,6 +40,12 @@ static atomic_int n_open;    /* With it. */
 
 /* The fork_generation() of the process whose thread works on the stack; 0 when there is none. */
 static _Atomic uint64_t owner;
+
+/* Posted when there is something on the stack. */
+static sem_t bell;
+
+/* So long the thread waits for more before it ends. */
+#define THREAD_IDLE_NS INT64_C(20000000)
 
 /* Over the bound: how long to wait for the thread, and, after a wait in vain, how long not to. */
 #define PATIENCE_NS   INT64_C(100000000)
@@ -81,28 +89,54 @@ static bool try_own(uint64_t generation) {
         return false;
 }
 
-static void reap(uint64_t generation) {
-        do {
-                struct item *item;
+static void close_all(void) {
+        struct item *item;
 
-                while ((item = pop())) {
-                        int fd = item->fd;
+        while ((item = pop())) {
+                int fd = item->fd;
 
-                        free(item);
-                        (void) atomic_fetch_sub(&n_pending, 1);
-                        close_slowly(fd);
-                        (void) atomic_fetch_sub(&n_open, 1);
-                }
-                atomic_store(&owner, 0);
-                /* Who pushed before that store saw an owner and started no thread: look once more. */
-        } while (atomic_load(&stack) && try_own(generation));
+                free(item);
+                (void) atomic_fetch_sub(&n_pending, 1);
+                close_slowly(fd);
+                (void) atomic_fetch_sub(&n_open, 1);
+        }
+}
+
+/* Returns whether there is more to close. */
+static bool wait_for_more(void) {
+        struct timespec until;
+        int64_t ns;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &until);
+        ns = until.tv_nsec + THREAD_IDLE_NS;
+        until.tv_sec += ns / 1000000000;
+        until.tv_nsec = ns % 1000000000;
+        while (sem_clockwait(&bell, CLOCK_MONOTONIC, &until) < 0 && errno == EINTR)
+                ;
+        return atomic_load(&stack);
 }
 
 static void *reaper_thread(void *unused) {
+        uint64_t generation = fork_generation();
+
         (void) unused;
         (void) pthread_setname_np(pthread_self(), "leat-reaper");
-        reap(fork_generation());
+        do {
+                do
+                        close_all();
+                while (wait_for_more());
+                atomic_store(&owner, 0);
+                /* Who pushed before that store saw an owner and started no thread: look once more. */
+        } while (atomic_load(&stack) && try_own(generation));
         return NULL;
+}
+
+/* Where no thread can be had. */
+static void reap_here(void) {
+        do {
+                close_all();
+                atomic_store(&owner, 0);
+        } while (atomic_load(&stack) && try_own(fork_generation()));
 }
 
 static int create_thread(void) {
@@ -115,6 +149,7 @@ static int create_thread(void) {
         if (r != 0)
                 return -r;
 
+        (void) sem_init(&bell, 0, 0); /* In a child it may be in any state. */
         (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
 
@@ -162,9 +197,10 @@ static bool hand_over(int fd) {
         (void) atomic_fetch_add(&n_open, 1);
         push(item);
 
-        if (try_own(fork_generation()) && create_thread() < 0)
-                reap(fork_generation());
-
+        if (!try_own(fork_generation()))
+                (void) sem_post(&bell);
+        else if (create_thread() < 0)
+                reap_here();
         return true;
 }
 
