@@ -1,10 +1,12 @@
-/* The parent asks, a child answers. In a one-way measurement the child only receives and says when it had the last
- * message, so that what still waits in the channel is part of the time. Every message carries its number, and whoever
- * receives it checks it. */
+/* The processes of a measurement. This one only makes them and waits, so that whatever a peer's library keeps (threads,
+ * sockets, memory) ends with them, and so that one that hangs can be ended. They report in shared memory. */
 #include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -12,21 +14,21 @@
 
 #include "measure.h"
 
-/* How many messages go out between two looks at the clock. */
-#define BATCH 64
+#define MAX_SIDES        65 /* The answerer and its askers. */
+#define PATIENCE_SECONDS 20 /* Beyond the time that a measurement takes. */
 
-struct result {
-        uint64_t count;
-        int64_t end_ns;
-        int error;
+struct shared {
+        pthread_barrier_t start;
+        struct report reports[MAX_SIDES]; /* The answerer's is the first. */
 };
 
-static int64_t now_ns(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
+struct place {
+        const struct peer *peer;
+        const struct task *task;
+        struct link *link;
+        struct shared *shared;
+        unsigned number;
+};
 
 static int pin(int core) {
         cpu_set_t cores;
@@ -38,124 +40,199 @@ static int pin(int core) {
         return sched_setaffinity(0, sizeof(cores), &cores) < 0 ? -errno : 0;
 }
 
-static int expect(const struct peer *peer, struct link *link, enum direction direction, uint64_t sequence) {
-        uint64_t got = 0;
-        int r = peer->receive(link, direction, &got);
+/* One side, from its beginning to its end. */
+static void *play(void *argument) {
+        struct place *place = argument;
+        const struct task *task = place->task;
+        struct report *report = &place->shared->reports[place->number];
+        enum side side = place->number == 0 ? ANSWERER : ASKER;
+        int r = pin(side == ANSWERER ? task->cores.answerer : task->cores.asker);
 
-        if (r <= 0)
-                return r;
-        return got == sequence ? 1 : -EBADMSG;
-}
-
-static struct result answer(const struct peer *peer, enum measurement what, struct link *link) {
-        struct result result = { 0 };
-        int r;
-
-        while ((r = expect(peer, link, THERE, result.count)) == 1) {
-                if (what == ROUND_TRIP) {
-                        r = peer->send(link, BACK, result.count);
-                        if (r != 0)
-                                break;
-                }
-                result.count++;
-        }
-        result.end_ns = now_ns();
-        result.error = r;
-        return result;
-}
-
-static void answer_in_child(const struct peer *peer, enum measurement what, struct link *link, int core,
-                            int report) {
-        struct result result = { 0 };
-        ssize_t n;
-
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        result.error = pin(core);
-        peer->take_side(link, ANSWERER);
-        if (result.error == 0)
-                result = answer(peer, what, link);
-        n = write(report, &result, sizeof(result));
-        peer->close(link);
-        _exit(n == sizeof(result) ? 0 : 1);
-}
-
-static int ask(const struct peer *peer, enum measurement what, struct link *link, int64_t until_ns,
-               uint64_t *ret_count) {
-        uint64_t count = 0;
-        int r;
-
-        do {
-                for (int i = 0; i < BATCH; i++, count++) {
-                        r = peer->send(link, THERE, count);
-                        if (r != 0)
-                                return r < 0 ? r : -EPIPE;
-                        if (what == ROUND_TRIP && (r = expect(peer, link, BACK, count)) != 1)
-                                return r < 0 ? r : -EPIPE;
-                }
-        } while (now_ns() < until_ns);
-        *ret_count = count;
-        return 0;
-}
-
-/* The parent's half, with a child that answers. */
-static int ask_and_judge(const struct peer *peer, enum measurement what, struct link *link, double seconds,
-                         int report, double *ret_ns) {
-        int64_t start = now_ns();
-        struct result result;
-        uint64_t count = 0;
-        int r = ask(peer, what, link, start + (int64_t) (seconds * 1e9), &count);
-        int64_t end = now_ns();
-
-        peer->end(link, THERE);
-        if (read(report, &result, sizeof(result)) != sizeof(result))
-                return r != 0 ? r : -EPIPE;
-        if (result.error != 0)
-                return result.error < 0 ? result.error : -EPIPE;
-        if (r != 0)
-                return r;
-        if (result.count != count)
-                return -EBADMSG;
-        *ret_ns = (double) ((what == ONE_WAY ? result.end_ns : end) - start) / (double) count;
-        return 0;
-}
-
-static int wait_for(pid_t child) {
-        int status;
-
-        while (waitpid(child, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return 0;
-}
-
-int measure(const struct peer *peer, enum measurement what, double seconds, struct cores cores,
-            double *ret_ns) {
-        struct link *link;
-        int report[2];
-        int r = peer->open(&link);
-        pid_t child;
-
-        if (r != 0)
-                return r;
-        if (pipe2(report, O_CLOEXEC) < 0) {
-                r = -errno;
-                peer->close(link);
-                return r;
-        }
-        child = fork();
-        if (child == 0)
-                answer_in_child(peer, what, link, cores.answerer, report[1]);
-        r = child < 0 ? -errno : pin(cores.asker);
-        (void) close(report[1]);
-        peer->take_side(link, ASKER);
         if (r == 0)
-                r = ask_and_judge(peer, what, link, seconds, report[0], ret_ns);
-        peer->close(link);
-        (void) close(report[0]);
-        if (child > 0) {
-                int waited = wait_for(child);
-
-                r = r != 0 ? r : waited;
+                r = place->peer->take_side(place->link, side, side == ASKER ? place->number - 1 : 0);
+        if (r != 0) {
+                report->error = r;
+                return NULL;
         }
+        (void) pthread_barrier_wait(&place->shared->start);
+        *report = side == ASKER ? ask(place->peer, place->link, task, place->number - 1)
+                                : answer(place->peer, place->link, task);
+        return NULL;
+}
+
+static void play_in_threads(struct place *places, unsigned count) {
+        pthread_t threads[MAX_SIDES];
+
+        for (unsigned i = 0; i < count; i++)
+                if (pthread_create(&threads[i], NULL, play, &places[i]) != 0)
+                        _exit(1);
+        for (unsigned i = 0; i < count; i++)
+                (void) pthread_join(threads[i], NULL);
+}
+
+static pid_t start(struct place *places, unsigned count) {
+        pid_t parent = getpid(), child = fork();
+
+        if (child != 0)
+                return child;
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(1);
+        if (count > 1)
+                play_in_threads(places, count);
+        else
+                (void) play(places);
+        places->peer->close(places->link);
+        for (unsigned i = 0; i < count; i++)
+                if (places[i].shared->reports[places[i].number].error != 0)
+                        _exit(1);
+        _exit(0);
+}
+
+/* Ends all that is left as soon as one has failed: the others could wait for it without end. */
+static int wait_for_all(pid_t *children, unsigned count, double seconds) {
+        struct timespec patience = { .tv_sec = PATIENCE_SECONDS + (time_t) seconds };
+        unsigned left = count;
+        sigset_t child;
+        int r = 0;
+
+        (void) sigemptyset(&child);
+        (void) sigaddset(&child, SIGCHLD);
+        while (left > 0) {
+                int status = 0, found = 0;
+
+                for (unsigned i = 0; i < count; i++) {
+                        if (children[i] <= 0 || waitpid(children[i], &status, WNOHANG) <= 0)
+                                continue;
+                        children[i] = 0;
+                        left--;
+                        found = 1;
+                        if (r == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+                                r = -EPIPE;
+                }
+                if (r == 0 && !found && left > 0 && sigtimedwait(&child, NULL, &patience) < 0 &&
+                    errno == EAGAIN)
+                        r = -ETIMEDOUT;
+                for (unsigned i = 0; r != 0 && i < count; i++)
+                        if (children[i] > 0) {
+                                (void) kill(children[i], SIGKILL);
+                                (void) waitpid(children[i], NULL, 0);
+                                children[i] = 0;
+                                left--;
+                        }
+        }
+        return r;
+}
+
+static int run(const struct peer *peer, const struct task *task, struct link *link, struct shared *shared) {
+        unsigned sides = task->setup.senders + 1, processes = peer->threads ? 1 : sides, started = 0;
+        struct place places[MAX_SIDES];
+        pid_t children[MAX_SIDES] = { 0 };
+        int r = 0;
+
+        for (unsigned i = 0; i < sides; i++)
+                places[i] = (struct place){ peer, task, link, shared, i };
+        for (; started < processes && r == 0; started++) {
+                children[started] = start(&places[started], peer->threads ? sides : 1);
+                if (children[started] < 0)
+                        r = -errno;
+        }
+        peer->close(link);
+        if (r != 0)
+                for (unsigned i = 0; i + 1 < started; i++)
+                        (void) kill(children[i], SIGKILL);
+        return wait_for_all(children, r == 0 ? started : started - 1, task->seconds) != 0 && r == 0 ? -EPIPE
+                                                                                                    : r;
+}
+
+/* What failed first says why; that the other side was gone then is only a consequence. */
+static int first_error(const struct report *reports, unsigned count) {
+        int error = 0;
+
+        for (unsigned i = 0; i < count; i++)
+                if (reports[i].error < 0 && (error == 0 || error == -EPIPE))
+                        error = reports[i].error;
+        return error;
+}
+
+static int judge(const struct report *reports, const struct task *task, bool answers,
+                 struct result *ret_result) {
+        const struct report *answerer = &reports[0];
+        struct result result = { .round_trip = reports[1].round_trip };
+        int64_t start = reports[1].start_ns, end = answerer->end_ns, cpu = answerer->cpu_ns;
+        uint64_t count = 0;
+
+        for (unsigned i = 1; i <= task->setup.senders; i++) {
+                count += reports[i].count;
+                cpu += reports[i].cpu_ns;
+                start = reports[i].start_ns < start ? reports[i].start_ns : start;
+        }
+        if (answers && answerer->count != count)
+                return -EBADMSG;
+        if (task->kind != ONE_WAY && task->kind != IN_PLACE)
+                end = reports[1].end_ns;
+        result.per_second = (double) count * 1e9 / (double) (end - start);
+        result.cpu_ns = (double) cpu / (double) count;
+        result.answerer_cpu = (double) answerer->cpu_ns / (double) (end - start);
+        *ret_result = result;
+        return 0;
+}
+
+static bool is_able(const struct peer *peer, const struct task *task) {
+        const struct setup *setup = &task->setup;
+
+        if (peer->largest != 0 && setup->size > peer->largest)
+                return false;
+        if (setup->senders >= MAX_SIDES || (setup->senders > 1 && !peer->many_senders) ||
+            (setup->channels > 1 && !peer->many_channels))
+                return false;
+        switch (task->kind) {
+        case IN_PLACE:
+                return peer->fill && peer->sum;
+        case OPERATION:
+                return peer->ask;
+        case ROUND_TRIP:
+        case IDLE_ROUND_TRIP:
+                return peer->send && !peer->one_way;
+        default:
+                return task->batch > 1 ? peer->send_all != NULL : peer->send != NULL;
+        }
+}
+
+static int measure_shared(const struct peer *peer, const struct task *task, struct shared *shared,
+                          struct result *ret_result) {
+        pthread_barrierattr_t attributes;
+        struct link *link;
+        int error, r;
+
+        (void) pthread_barrierattr_init(&attributes);
+        (void) pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+        (void) pthread_barrier_init(&shared->start, &attributes, task->setup.senders + 1);
+        r = peer->open(peer, &task->setup, &link);
+        if (r != 0)
+                return r;
+        r = run(peer, task, link, shared);
+        error = first_error(shared->reports, task->setup.senders + 1);
+        if (error != 0 || r != 0)
+                return error != 0 ? error : r;
+        return judge(shared->reports, task, task->kind != OPERATION || peer->answer, ret_result);
+}
+
+int measure(const struct peer *peer, const struct task *task, struct result *ret_result) {
+        sigset_t child, before;
+        struct shared *shared;
+        int r;
+
+        if (!is_able(peer, task))
+                return -ENOTSUP;
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared == MAP_FAILED)
+                return -errno;
+        (void) sigemptyset(&child);
+        (void) sigaddset(&child, SIGCHLD);
+        (void) sigprocmask(SIG_BLOCK, &child, &before);
+        r = measure_shared(peer, task, shared, ret_result);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
+        (void) munmap(shared, sizeof(*shared));
         return r;
 }

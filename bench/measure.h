@@ -1,18 +1,57 @@
-/* One measurement: two processes, one link, so many seconds. */
+/* One measurement: so many seconds of one peer, in processes made for it. */
 #ifndef LEAT_BENCH_MEASURE_H
 #define LEAT_BENCH_MEASURE_H
 
 #include "peer.h"
 
-enum measurement { ONE_WAY, ROUND_TRIP, N_MEASUREMENTS };
+enum kind {
+        ONE_WAY,
+        ROUND_TRIP,
+        IDLE_ROUND_TRIP, /* A pause of 1 ms before each, so that every wait sleeps. */
+        IN_PLACE,        /* One way, filled and summed where it lies. */
+        PACED,           /* One message every millisecond, one way: what the receiver's waiting costs. */
+        SILENT,          /* A busy time, then none: what an idle channel costs. */
+        OPERATION,       /* The peer's own ask() and answer(). */
+        N_KINDS
+};
 
-/* The cores that the two sides are pinned to; -1: not pinned. */
+/* The cores that the sides are pinned to; -1: not pinned. */
 struct cores {
         int asker, answerer;
 };
 
-/* Nanoseconds for one message, or one round trip. 0, or the negative of an errno: -EBADMSG when a message was lost,
- * doubled or out of order. */
-int measure(const struct peer *peer, enum measurement what, double seconds, struct cores cores, double *ret_ns);
+struct task {
+        enum kind kind;
+        struct setup setup;
+        unsigned batch; /* Messages that one send_all() takes; 1: send(). */
+        double seconds;
+        struct cores cores;
+};
+
+struct percentiles {
+        double least, p50, p90, p99, p999;
+};
+
+struct result {
+        double per_second;             /* Messages, round trips or operations. */
+        double cpu_ns;                 /* Of both sides, for each of these. */
+        double answerer_cpu;           /* The part of one core that the answerer took, 0 to 1. */
+        struct percentiles round_trip; /* In nanoseconds; zero for what has none. */
+};
+
+/* 0, or the negative of an errno: -EBADMSG when a message was lost, doubled, changed or out of order, -ENOTSUP when the
+ * peer cannot do this, -ETIMEDOUT when it came to no end. */
+int measure(const struct peer *peer, const struct task *task, struct result *ret_result);
+
+/* What a side does, in its own process or thread: fills in its report. */
+struct report {
+        uint64_t count;
+        int64_t start_ns, end_ns, cpu_ns;
+        struct percentiles round_trip;
+        int error;
+};
+
+struct report ask(const struct peer *peer, struct link *link, const struct task *task, unsigned index);
+struct report answer(const struct peer *peer, struct link *link, const struct task *task);
 
 #endif

@@ -1,36 +1,89 @@
-/* What is measured: a way to move 64-byte messages between two processes. */
+/* What is measured: one way of moving messages between two processes (or two threads), behind one small interface. A
+ * peer is one file; benchmark.c names it in its tables.
+ *
+ * open() is called first, in the process that forks both sides, and makes whatever is inherited; take_side() follows in
+ * each of them, and is where a peer that joins by name does so. From then on a link belongs to one thread. */
 #ifndef LEAT_BENCH_PEER_H
 #define LEAT_BENCH_PEER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+/* An asker sends THERE; the answerer receives that, and sends BACK where an answer is wanted. */
 enum direction { THERE, BACK, N_DIRECTIONS };
-enum side { ASKER, ANSWERER }; /* The asker sends there and receives back. */
+enum side { ASKER, ANSWERER };
+
+/* What one measurement needs. */
+struct setup {
+        size_t size;       /* Bytes of each message, at least 16 and a multiple of 8. */
+        unsigned senders;  /* Askers, each with a sender of its own to the one answerer. */
+        unsigned channels; /* Used in turn by the one asker; the answerer waits on all of them. */
+        size_t capacity;   /* Of each channel in bytes; 0: what is best for the peer. */
+};
 
 struct link;
 
 struct peer {
-        const char *name;
+        const char *name;  /* For the command line. */
+        const char *title; /* For reports. */
+        const char *wait;  /* "blocking", "spinning" or "adaptive". */
+        size_t largest;    /* The largest message that it can move; 0: any. */
+        bool threads;      /* Both sides are threads of one process. */
+        bool typed;        /* A message has its own form and only the first 8 bytes of ours are in it. */
+        bool one_way;      /* There is no way BACK. */
+        bool many_senders, many_channels;
+        int variant; /* For a file with several peers: which one. */
 
-        /* One channel for each direction, made before the fork. 0 or the negative of an errno. */
-        int (*open)(struct link **ret_link);
+        /* 0, or the negative of an errno; -ENOTSUP when the setup is none for this peer. */
+        int (*open)(const struct peer *peer, const struct setup *setup, struct link **ret_link);
 
-        /* After the fork: closes the ends that are not this side's. */
-        void (*take_side)(struct link *link, enum side side);
+        /* `index`: which of the askers. */
+        int (*take_side)(struct link *link, enum side side, unsigned index);
 
-        /* Waits for room; 0, or anything else for an error. */
-        int (*send)(struct link *link, enum direction direction, uint64_t sequence);
+        /* Waits until there is room. The message is copied, or gone, when this returns. */
+        int (*send)(struct link *link, enum direction direction, const void *message, size_t size);
 
-        /* Waits for a message. 1: a message, 0: the other side is gone and all is read, negative: an error. */
-        int (*receive)(struct link *link, enum direction direction, uint64_t *ret_sequence);
+        /* `count` messages in a row, THERE; NULL when there is no such thing. */
+        int (*send_all)(struct link *link, const void *messages, size_t size, unsigned count);
 
-        /* Ends one direction; then frees it all. */
-        void (*end)(struct link *link, enum direction direction);
+        /* Waits for a message, which is the caller's to read until the next call. 1: a message, 0: the other side has
+         * ended and all is read, negative: an error. */
+        int (*receive)(struct link *link, enum direction direction, const void **ret_message,
+                       size_t *ret_size);
+
+        /* In place, THERE: makes room, fills it by message_fill() and sends it; waits for a message, and sums it by
+         * message_sum() where it lies. Both NULL when there is no such thing. */
+        int (*fill)(struct link *link, uint64_t word, size_t size);
+        int (*sum)(struct link *link, size_t size, uint64_t *ret_word, uint64_t *ret_sum);
+
+        /* An operation of its own instead of messages; the answerer's half, if there is one, ends with 0. */
+        int (*ask)(struct link *link);
+        int (*answer)(struct link *link);
+
+        void (*end)(struct link *link, enum direction direction); /* No more will be sent. */
         void (*close)(struct link *link);
 };
 
-#define MESSAGE_SIZE 64
+/* The first and the last 8 bytes of a message are its word: which asker or channel (8 bits), and its number there. */
+static inline uint64_t message_word(unsigned stream, uint64_t number) {
+        return (uint64_t) stream << 56 | number;
+}
 
-extern const struct peer peer_leat, peer_raw;
+static inline void message_fill(void *message, uint64_t word, size_t size) {
+        uint64_t *words = (uint64_t *) message;
+
+        for (size_t i = 0; i < size / 8; i++)
+                words[i] = word;
+}
+
+static inline uint64_t message_sum(const void *message, size_t size) {
+        const uint64_t *words = (const uint64_t *) message;
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < size / 8; i++)
+                sum += words[i];
+        return sum;
+}
 
 #endif

@@ -1,0 +1,153 @@
+/* The tables. A benchmark is one line here; a peer is one file, and one line below. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "benchmark.h"
+#include "peers.h"
+
+#define KIB 1024
+#define MIB (1024 * 1024)
+
+#define LEAT_PLAIN  "leat-plain leat-plain-lane leat-plain-socket "
+#define LEAT_EVENT  "leat-msgpack leat-msgpack-lane leat-msgpack-socket "
+#define LEAT_RAW    "leat-raw leat-raw-lane leat-raw-socket "
+#define OTHERS      "nng zeromq nanomsg iceoryx iceoryx-polling boost sd-bus "
+#define SYSTEM      "seqpacket stream pipe "
+#define IN_PROCESS  "mutex-queue gasyncqueue "
+#define SMALL       "bare bare-spin bare-futex " LEAT_PLAIN SYSTEM IN_PROCESS "tcp-json " OTHERS
+#define LARGE       "bare bare-spin " LEAT_RAW "seqpacket seqpacket-4m stream stream-4m pool " OTHERS
+#define LEAT_SENDER "leat-plain leat-plain-lane leat-plain-socket seqpacket"
+#define LEAT_SET    "leat-plain leat-plain-lane leat-plain-socket"
+
+#define ONE .senders = 1, .channels = 1, .batch = 1, .pin = PIN_AS_ASKED
+
+const struct benchmark benchmarks[] = {
+        { "plain64", "64 bytes one way, a call a message", ONE_WAY, 64, ONE, .quick = true, .peers = SMALL },
+        { "batch16", "64 bytes one way, 16 a call", ONE_WAY, 64, 1, 1, 16, .quick = true, .pin = PIN_AS_ASKED,
+          .peers = "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe "
+                   "mutex-queue" },
+        { "batch64", "64 bytes one way, 64 a call", ONE_WAY, 64, 1, 1, 64, .pin = PIN_AS_ASKED,
+          .peers =
+                  "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
+        { "msgpack", "8 fields with a string, one way", ONE_WAY, 64, ONE, .quick = true,
+          .peers = LEAT_EVENT "mutex-queue seqpacket tcp-json bare" },
+        { "roundtrip", "64 bytes, round trip, both sides busy", ROUND_TRIP, 64, ONE, .quick = true,
+          .peers = SMALL },
+        { "idle", "64 bytes, round trip, 1 ms of silence before each", IDLE_ROUND_TRIP, 64, ONE,
+          .quick = true, .peers = LEAT_PLAIN SYSTEM "bare bare-futex mutex-queue " OTHERS },
+        { "samecore", "64 bytes one way, both sides on one core", ONE_WAY, 64, 1, 1, 1, .pin = PIN_SAME,
+          .peers = LEAT_PLAIN SYSTEM "bare bare-futex" },
+        { "samecore-roundtrip", "64 bytes, round trip, both sides on one core", ROUND_TRIP, 64, 1, 1, 1,
+          .pin = PIN_SAME, .peers = LEAT_PLAIN SYSTEM "bare bare-futex" },
+        { "copy1k", "1 KiB one way, copied", ONE_WAY, KIB, ONE, .peers = LARGE },
+        { "copy16k", "16 KiB one way, copied", ONE_WAY, 16 * KIB, ONE, .peers = LARGE },
+        { "copy64k", "64 KiB one way, copied", ONE_WAY, 64 * KIB, ONE, .quick = true, .peers = LARGE },
+        { "copy1m", "1 MiB one way, copied", ONE_WAY, MIB, ONE, .peers = LARGE },
+        { "copy16m", "16 MiB one way, copied", ONE_WAY, 16 * MIB, ONE, .peers = LARGE },
+        { "place16k", "16 KiB one way, in place", IN_PLACE, 16 * KIB, ONE,
+          .peers = "bare-in-place leat-loan pool iceoryx" },
+        { "place64k", "64 KiB one way, in place", IN_PLACE, 64 * KIB, ONE,
+          .peers = "bare-in-place leat-loan pool iceoryx" },
+        { "place1m", "1 MiB one way, in place", IN_PLACE, MIB, ONE,
+          .peers = "bare-in-place leat-loan pool iceoryx" },
+        { "place16m", "16 MiB one way, in place", IN_PLACE, 16 * MIB, ONE,
+          .peers = "bare-in-place leat-loan pool iceoryx" },
+        { "senders1", "64 bytes, 1 sender to one receiver", ONE_WAY, 64, 1, 1, 1, .pin = PIN_AS_ASKED,
+          .peers = LEAT_SENDER },
+        { "senders2", "64 bytes, 2 senders to one receiver", ONE_WAY, 64, 2, 1, 1, .pin = PIN_AS_ASKED,
+          .peers = LEAT_SENDER },
+        { "senders4", "64 bytes, 4 senders to one receiver", ONE_WAY, 64, 4, 1, 1, .pin = PIN_AS_ASKED,
+          .peers = LEAT_SENDER },
+        { "senders8", "64 bytes, 8 senders to one receiver", ONE_WAY, 64, 8, 1, 1, .pin = PIN_AS_ASKED,
+          .peers = LEAT_SENDER },
+        { "channels1", "64 bytes, a channel of 64 KiB", ONE_WAY, 64, 1, 1, 1, 64 * KIB, .pin = PIN_AS_ASKED,
+          .peers = LEAT_SET },
+        { "channels8", "64 bytes, a set of 8 channels of 64 KiB in turn", ONE_WAY, 64, 1, 8, 1, 64 * KIB,
+          .pin = PIN_AS_ASKED, .peers = LEAT_SET },
+        { "channels64", "64 bytes, a set of 64 channels of 64 KiB in turn", ONE_WAY, 64, 1, 64, 1, 64 * KIB,
+          .pin = PIN_AS_ASKED, .peers = LEAT_SET },
+        { "once", "a channel made, sent, answered through and closed", OPERATION, 64, ONE, .quick = true,
+          .peers = "leat-once seqpacket-once" },
+        { "pass", "a channel made and its receiver sent", OPERATION, 64, ONE, .peers = "leat-pass" },
+        { "clone", "a sender cloned and closed", OPERATION, 64, ONE, .peers = "leat-clone" },
+        { "bootstrap", "a server made, joined by name, and closed", OPERATION, 64, ONE,
+          .peers = "leat-bootstrap" },
+        { "memory", "64 KiB of shared memory made, sent and read", OPERATION, 64, ONE,
+          .peers = "leat-memory" },
+        { "paced", "one message every millisecond", PACED, 64, ONE, .quick = true,
+          .peers = LEAT_PLAIN "seqpacket bare bare-futex" },
+        { "silent", "no message after some busy time", SILENT, 64, ONE,
+          .peers = LEAT_PLAIN "seqpacket bare bare-futex" },
+        { "silent64", "no message in a set of 64 after some busy time", SILENT, 64, 1, 64, 1, 64 * KIB,
+          .pin = PIN_AS_ASKED, .peers = LEAT_SET },
+        { .name = NULL },
+};
+
+const struct peer *const peers[] = {
+        &peer_bare,         &peer_bare_spin,     &peer_bare_futex,   &peer_bare_16,
+        &peer_bare_spin_16, &peer_bare_in_place, &peer_plain,        &peer_plain_lane,
+        &peer_plain_socket, &peer_msgpack,       &peer_msgpack_lane, &peer_msgpack_socket,
+        &peer_raw,          &peer_raw_lane,      &peer_raw_socket,   &peer_loan,
+        &peer_seqpacket,    &peer_seqpacket_4m,  &peer_stream,       &peer_stream_4m,
+        &peer_pipe,         &peer_pool,          &peer_queue,
+#ifdef BENCH_GLIB
+        &peer_glib,
+#endif
+        &peer_json,         &peer_once,          &peer_once_raw,     &peer_pass,
+        &peer_clone,        &peer_bootstrap,     &peer_memory,       NULL,
+};
+
+const struct peer *peer_find(const char *name, size_t length) {
+        for (size_t i = 0; peers[i]; i++)
+                if (strlen(peers[i]->name) == length && strncmp(peers[i]->name, name, length) == 0)
+                        return peers[i];
+        return NULL;
+}
+
+static const struct {
+        const char *name, *unit;
+} kinds[N_KINDS] = {
+        [ONE_WAY] = { "one-way", "messages" },
+        [ROUND_TRIP] = { "round-trip", "round trips" },
+        [IDLE_ROUND_TRIP] = { "idle-round-trip", "round trips" },
+        [IN_PLACE] = { "in-place", "messages" },
+        [PACED] = { "paced", "messages" },
+        [SILENT] = { "silent", "messages" },
+        [OPERATION] = { "operation", "operations" },
+};
+
+const char *kind_name(enum kind kind) {
+        return kinds[kind].name;
+}
+
+const char *kind_unit(enum kind kind) {
+        return kinds[kind].unit;
+}
+
+static int by_value(const void *a, const void *b) {
+        double x = *(const double *) a, y = *(const double *) b;
+
+        return (x > y) - (x < y);
+}
+
+struct spread spread_of(const double *values, int count) {
+        double sorted[MAX_ROUNDS];
+        struct spread spread = { 0 };
+
+        if (count == 0)
+                return spread;
+        memcpy(sorted, values, (size_t) count * sizeof(*values));
+        qsort(sorted, (size_t) count, sizeof(*sorted), by_value);
+        spread.median = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+        spread.least = sorted[0];
+        spread.most = sorted[count - 1];
+        return spread;
+}
+
+struct spread series_spread(const struct series *series, size_t offset) {
+        double values[MAX_ROUNDS];
+
+        for (int i = 0; i < series->rounds; i++)
+                memcpy(&values[i], (const char *) &series->results[i] + offset, sizeof(values[i]));
+        return spread_of(values, series->rounds);
+}

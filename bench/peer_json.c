@@ -1,0 +1,165 @@
+/* The way of IKT300: an event as one line of JSON over loopback TCP. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "peers.h"
+
+#define ROOM 65536
+
+struct link {
+        int ends[2]; /* By enum side. */
+        uint64_t word;
+        size_t start, end;
+        char buffer[ROOM];
+};
+
+static void close_fd(int *fd) {
+        if (*fd >= 0)
+                (void) close(*fd);
+        *fd = -1;
+}
+
+static void close_link(struct link *link) {
+        close_fd(&link->ends[ASKER]);
+        close_fd(&link->ends[ANSWERER]);
+        free(link);
+}
+
+static int join(int listener, int ends[2]) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t length = sizeof(address);
+        int on = 1;
+
+        if (bind(listener, (struct sockaddr *) &address, length) < 0 || listen(listener, 1) < 0 ||
+            getsockname(listener, (struct sockaddr *) &address, &length) < 0 ||
+            (ends[ASKER] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 ||
+            connect(ends[ASKER], (struct sockaddr *) &address, length) < 0 ||
+            (ends[ANSWERER] = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+                return -errno;
+        for (int i = 0; i < 2; i++)
+                if (setsockopt(ends[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+                        return -errno;
+        return 0;
+}
+
+static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
+        struct link *link = calloc(1, sizeof(*link));
+        int listener, r;
+
+        (void) peer;
+        (void) setup;
+        if (!link)
+                return -ENOMEM;
+        link->ends[ASKER] = link->ends[ANSWERER] = -1;
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        r = listener < 0 ? -errno : join(listener, link->ends);
+        close_fd(&listener);
+        if (r != 0)
+                close_link(link);
+        else
+                *ret_link = link;
+        return r;
+}
+
+static int take_side(struct link *link, enum side side, unsigned index) {
+        (void) index;
+        close_fd(&link->ends[side == ASKER ? ANSWERER : ASKER]);
+        return 0;
+}
+
+static char *event_line(uint64_t word) {
+        json_t *event =
+                json_pack("{s:{s:s,s:I,s:s}, s:{s:s,s:I,s:s}, s:{s:f,s:s,s:b}}", "header", "type", "event",
+                          "id", (json_int_t) word, "version", "1.0", "metadata", "sender", "event-simulator",
+                          "timestamp", (json_int_t) 1790000000, "topic", "sensors/temperature", "payload",
+                          "value", 21.5, "unit", "celsius", "valid", 1);
+        char *line = event ? json_dumps(event, JSON_COMPACT) : NULL;
+
+        json_decref(event);
+        return line;
+}
+
+static int send_line(struct link *link, enum direction direction, const void *message, size_t size) {
+        int end = link->ends[direction == THERE ? ASKER : ANSWERER];
+        uint64_t word;
+        char *line;
+        size_t length;
+
+        (void) size;
+        memcpy(&word, message, sizeof(word));
+        line = event_line(word);
+        if (!line)
+                return -ENOMEM;
+        length = strlen(line);
+        line[length++] = '\n'; /* In the place of the NUL. */
+        for (size_t sent = 0; sent < length;) {
+                ssize_t n = send(end, line + sent, length - sent, MSG_NOSIGNAL);
+
+                if (n < 0 && errno != EINTR) {
+                        free(line);
+                        return -errno;
+                }
+                sent += n > 0 ? (size_t) n : 0;
+        }
+        free(line);
+        return 0;
+}
+
+static int decode(struct link *link, const char *line, size_t length) {
+        json_t *event = json_loadb(line, length, 0, NULL);
+        json_int_t word;
+        int r = event && json_unpack(event, "{s:{s:I}}", "header", "id", &word) == 0 ? 1 : -EBADMSG;
+
+        if (r == 1)
+                link->word = (uint64_t) word;
+        json_decref(event);
+        return r;
+}
+
+static int receive_line(struct link *link, enum direction direction, const void **ret_message,
+                        size_t *ret_size) {
+        int end = link->ends[direction == THERE ? ANSWERER : ASKER];
+        char *newline;
+        int r;
+
+        while (!(newline = memchr(link->buffer + link->start, '\n', link->end - link->start))) {
+                ssize_t n;
+
+                memmove(link->buffer, link->buffer + link->start, link->end - link->start);
+                link->end -= link->start;
+                link->start = 0;
+                n = recv(end, link->buffer + link->end, ROOM - link->end, 0);
+                if (n == 0 || (n < 0 && errno != EINTR))
+                        return n < 0 ? -errno : 0;
+                link->end += n > 0 ? (size_t) n : 0;
+        }
+        r = decode(link, link->buffer + link->start, (size_t) (newline - link->buffer) - link->start);
+        link->start = (size_t) (newline - link->buffer) + 1;
+        *ret_message = &link->word;
+        *ret_size = sizeof(link->word);
+        return r;
+}
+
+static void end_direction(struct link *link, enum direction direction) {
+        (void) shutdown(link->ends[direction == THERE ? ASKER : ANSWERER], SHUT_WR);
+}
+
+const struct peer peer_json = {
+        .name = "tcp-json",
+        .title = "loopback TCP, JSON lines",
+        .wait = "blocking",
+        .largest = 64,
+        .typed = true,
+        .open = open_link,
+        .take_side = take_side,
+        .send = send_line,
+        .receive = receive_line,
+        .end = end_direction,
+        .close = close_link,
+};

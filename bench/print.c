@@ -1,0 +1,84 @@
+/* Results for people: one line a peer, the best first where it is told by its place in the table. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <leat/error.h>
+
+#include "report.h"
+
+void print_conditions(const struct conditions *conditions, const char *pinning, double seconds, int rounds) {
+        (void) printf("machine: %s, %s, %ld cores\nkernel: %s\n", conditions->processor, conditions->machine,
+                      conditions->cores, conditions->kernel);
+        (void) printf("pinning: %s, unless a benchmark says otherwise\n", pinning);
+        (void) printf("rounds: %d of %g s each, all peers in turns; median (least to most); every message is "
+                      "checked\n",
+                      rounds, seconds);
+        (void) printf(
+                "near or far: the least round trip of a spinning ring, 90 to 140 ns near, over 350 ns far\n");
+}
+
+static void print_rate(const struct series *series, size_t size) {
+        struct spread rate = series_spread(series, offsetof(struct result, per_second));
+        struct spread cpu = series_spread(series, offsetof(struct result, cpu_ns));
+
+        (void) printf("%10.4g M/s (%.4g to %.4g), %.5g ns, CPU %.4g ns", rate.median / 1e6, rate.least / 1e6,
+                      rate.most / 1e6, 1e9 / rate.median, cpu.median);
+        if (size >= 1024)
+                (void) printf(", %.3g GB/s", rate.median * (double) size / 1e9);
+}
+
+static void print_round_trip(const struct series *series) {
+        static const size_t offsets[] = { offsetof(struct result, round_trip.p50),
+                                          offsetof(struct result, round_trip.p90),
+                                          offsetof(struct result, round_trip.p99),
+                                          offsetof(struct result, round_trip.p999) };
+        struct spread cpu = series_spread(series, offsetof(struct result, cpu_ns));
+        struct spread p50 = series_spread(series, offsets[0]);
+
+        (void) printf("%10.4g us (%.4g to %.4g); p90 %.4g, p99 %.4g, p99.9 %.4g; CPU %.4g us",
+                      p50.median / 1e3, p50.least / 1e3, p50.most / 1e3,
+                      series_spread(series, offsets[1]).median / 1e3,
+                      series_spread(series, offsets[2]).median / 1e3,
+                      series_spread(series, offsets[3]).median / 1e3, cpu.median / 1e3);
+}
+
+static void print_cpu(const struct series *series) {
+        struct spread cpu = series_spread(series, offsetof(struct result, answerer_cpu));
+
+        (void) printf("%10.3f %% of a core for the receiver (%.3f to %.3f)", cpu.median * 100,
+                      cpu.least * 100, cpu.most * 100);
+}
+
+static void print_series(const struct series *series, const struct outcome *outcome) {
+        (void) printf("  %-40s", series->peer->title);
+        if (series->rounds > 0)
+                switch (outcome->benchmark->kind) {
+                case ROUND_TRIP:
+                case IDLE_ROUND_TRIP:
+                        print_round_trip(series);
+                        break;
+                case PACED:
+                case SILENT:
+                        print_cpu(series);
+                        break;
+                default:
+                        print_rate(series, outcome->task.setup.size);
+                }
+        if (series->error == -ENOTSUP)
+                (void) printf("         -");
+        else if (series->error != 0)
+                (void) printf(" %s", leat_strerror(series->error));
+        (void) printf("\n");
+}
+
+void print_outcome(const struct outcome *outcome) {
+        struct spread near = spread_of(outcome->probe_ns, outcome->rounds);
+
+        (void) printf("\n%s: %s\n", outcome->benchmark->name, outcome->benchmark->title);
+        if (near.median > 0)
+                (void) printf("  probe %.0f ns (%.0f to %.0f)\n", near.median, near.least, near.most);
+        for (int i = 0; i < outcome->peers; i++)
+                print_series(&outcome->series[i], outcome);
+        (void) fflush(stdout);
+}
