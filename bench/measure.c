@@ -173,7 +173,7 @@ static int judge(const struct report *reports, const struct task *task, bool ans
                 end = reports[1].end_ns;
         result.per_second = (double) count * 1e9 / (double) (end - start);
         result.cpu_ns = (double) cpu / (double) count;
-        result.answerer_cpu = (double) answerer->cpu_ns / (double) (end - start);
+        result.answerer_cpu = (double) answerer->cpu_ns / (double) (answerer->end_ns - answerer->start_ns);
         *ret_result = result;
         return 0;
 }

@@ -1,8 +1,13 @@
-/* All peers. */
+/* All peers. A new one is a file, a line here, one in benchmark.c (peers[], within #ifdef when it depends on a library),
+ * and in CMakeLists.txt its source and library. The tables of benchmark.c name peers by `name`, built or not. */
 #ifndef LEAT_BENCH_PEERS_H
 #define LEAT_BENCH_PEERS_H
 
 #include "peer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 extern const struct peer peer_seqpacket, peer_seqpacket_4m, peer_stream, peer_stream_4m, peer_pipe;
 extern const struct peer peer_bare_spin, peer_bare, peer_bare_futex, peer_bare_spin_16, peer_bare_16,
@@ -14,5 +19,9 @@ extern const struct peer peer_once, peer_once_raw, peer_pass, peer_clone, peer_b
 
 /* Those that were built, in the order of reports; ends with NULL. */
 extern const struct peer *const peers[];
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,7 +9,8 @@
 #define PAUSE_NS    1000000
 #define MAX_SAMPLES 2000000
 #define MAX_STREAMS 256
-#define WARM_UP_NS  50000000
+#define BUSY_NS     50000000 /* Of a channel that is silent then; */
+#define SETTLE_NS   50000000 /* so long after it comes one message more. */
 
 static int64_t clock_ns(clockid_t clock) {
         struct timespec t;
@@ -123,6 +124,16 @@ static int send_paced(struct asking *asking, int64_t start, int64_t end) {
         return 0;
 }
 
+static int be_silent(struct asking *asking, int64_t start, int64_t ns) {
+        int r = send_until(asking, start + BUSY_NS);
+
+        pause_until(start + BUSY_NS + SETTLE_NS);
+        if (r == 0)
+                r = send_next(asking);
+        pause_until(start + BUSY_NS + SETTLE_NS + ns);
+        return r > 0 ? -EPIPE : r;
+}
+
 static int by_value(const void *a, const void *b) {
         uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
 
@@ -208,8 +219,7 @@ struct report ask(const struct peer *peer, struct link *link, const struct task 
                         report.error = send_paced(&asking, report.start_ns, end);
                         break;
                 case SILENT:
-                        report.error = send_until(&asking, report.start_ns + WARM_UP_NS);
-                        pause_until(end);
+                        report.error = be_silent(&asking, report.start_ns, end - report.start_ns);
                         break;
                 default:
                         report.error = send_until(&asking, end);
@@ -258,29 +268,30 @@ static int answer_one(const struct peer *peer, struct link *link, const struct t
         }
 }
 
-/* For a silent channel only the silence counts: what the answerer used after the first messages are read. */
-static int64_t cpu_after_warm_up(const struct peer *peer, struct link *link, const struct task *task,
-                                 uint64_t *numbers, struct report *report) {
-        int64_t warm = now_ns() + WARM_UP_NS / 2;
+/* For a silent channel only the silence counts, which begins with a lone message after the busy time. */
+static void begin_anew(const struct peer *peer, struct report *report, int64_t busy_until, int64_t *cpu) {
+        int64_t now = now_ns();
 
-        while (now_ns() < warm && (report->error = answer_one(peer, link, task, numbers)) == 1)
-                report->count++;
-        return cpu_ns(peer);
+        if (now < busy_until)
+                return;
+        report->start_ns = now;
+        *cpu = cpu_ns(peer);
 }
 
 struct report answer(const struct peer *peer, struct link *link, const struct task *task) {
         static _Thread_local uint64_t numbers[MAX_STREAMS];
         struct report report = { .start_ns = now_ns() };
-        int64_t cpu = cpu_ns(peer);
+        int64_t cpu = cpu_ns(peer), busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2;
 
         memset(numbers, 0, sizeof(numbers));
-        if (task->kind == SILENT)
-                cpu = cpu_after_warm_up(peer, link, task, numbers, &report);
         if (task->kind == OPERATION && !peer->answer)
                 report.error = 0;
         else
-                while ((report.error = answer_one(peer, link, task, numbers)) == 1)
+                while ((report.error = answer_one(peer, link, task, numbers)) == 1) {
                         report.count++;
+                        if (task->kind == SILENT)
+                                begin_anew(peer, &report, busy_until, &cpu);
+                }
         report.end_ns = now_ns();
         report.cpu_ns = cpu_ns(peer) - cpu;
         return report;
