@@ -107,8 +107,8 @@ static int wait_for_all(pid_t *children, unsigned count, double seconds) {
                         children[i] = 0;
                         left--;
                         found = 1;
-                        if (r == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-                                r = -EPIPE;
+                        if (r == 0 || (r == -EPIPE && WIFSIGNALED(status)))
+                                r = WIFSIGNALED(status) ? -EOWNERDEAD : WEXITSTATUS(status) != 0 ? -EPIPE : 0;
                 }
                 if (r == 0 && !found && left > 0 && sigtimedwait(&child, NULL, &patience) < 0 &&
                     errno == EAGAIN)
@@ -138,11 +138,13 @@ static int run(const struct peer *peer, const struct task *task, struct link *li
                         r = -errno;
         }
         peer->close(link);
-        if (r != 0)
-                for (unsigned i = 0; i + 1 < started; i++)
-                        (void) kill(children[i], SIGKILL);
-        return wait_for_all(children, r == 0 ? started : started - 1, task->seconds) != 0 && r == 0 ? -EPIPE
-                                                                                                    : r;
+        if (r == 0)
+                return wait_for_all(children, started, task->seconds);
+        for (unsigned i = 0; i + 1 < started; i++) {
+                (void) kill(children[i], SIGKILL);
+                (void) waitpid(children[i], NULL, 0);
+        }
+        return r;
 }
 
 /* What failed first says why; that the other side was gone then is only a consequence. */
@@ -213,8 +215,8 @@ static int measure_shared(const struct peer *peer, const struct task *task, stru
                 return r;
         r = run(peer, task, link, shared);
         error = first_error(shared->reports, task->setup.senders + 1);
-        if (error != 0 || r != 0)
-                return error != 0 ? error : r;
+        if (r != 0 || error != 0)
+                return error == 0 || (error == -EPIPE && r != 0) ? r : error;
         return judge(shared->reports, task, task->kind != OPERATION || peer->answer, ret_result);
 }
 

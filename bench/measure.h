@@ -40,7 +40,7 @@ struct result {
 };
 
 /* 0, or the negative of an errno: -EBADMSG when a message was lost, doubled, changed or out of order, -ENOTSUP when the
- * peer cannot do this, -ETIMEDOUT when it came to no end. */
+ * peer cannot do this, -ETIMEDOUT when it came to no end, -EOWNERDEAD when a side was ended by a signal. */
 int measure(const struct peer *peer, const struct task *task, struct result *ret_result);
 
 /* What a side does, in its own process or thread: fills in its report. */
