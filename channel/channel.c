@@ -6,7 +6,9 @@
 #include "cleanup.h"
 #include "connection.h"
 #include "guard.h"
+#include "lanes.h"
 #include "leat/endpoint.h"
+#include "packet.h"
 #include "receiver.h"
 #include "sender.h"
 
@@ -24,6 +26,7 @@ static int connect_pair(const struct plan *plan, const struct leat_channel_optio
                         struct connection **ret_tx, struct connection **ret_rx) {
         close_cleanup int tx = -1, rx = -1;
         CLEANUP(connection_cleanup) struct connection *tx_connection = NULL;
+        CLEANUP(connection_cleanup) struct connection *rx_connection = NULL;
         int pair[2], r;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -31,18 +34,48 @@ static int connect_pair(const struct plan *plan, const struct leat_channel_optio
         tx = pair[0];
         rx = pair[1];
         ask_for_capacity(tx, options ? options->capacity : 0);
-        sender_prepare_socket(tx);
-        receiver_prepare_socket(rx, plan);
+        packet_prepare_sending(tx);
         r = connection_create(tx, &plan->fingerprint, &tx_connection);
         if (r < 0)
                 return r;
         (void) take_fd(&tx);
-        r = connection_create(rx, &plan->fingerprint, ret_rx);
+        r = connection_create(rx, &plan->fingerprint, &rx_connection);
         if (r < 0)
                 return r;
         (void) take_fd(&rx);
+        rx_connection->own = true;
+        connection_set_options(tx_connection, options);
+        connection_set_options(rx_connection, options);
+        receiver_prepare_socket(rx_connection, plan);
+        *ret_rx = take_pointer(&rx_connection);
         *ret_tx = take_pointer(&tx_connection);
         return 0;
+}
+
+static void set_limits(struct leat_receiver *receiver, const struct leat_channel_options *options) {
+        if (!options)
+                return;
+        if (options->message_limit > 0 && options->message_limit < RECEIVER_MESSAGE_LIMIT)
+                receiver->message_limit = options->message_limit;
+        receiver->lane_limit = options->lane_limit;
+        receiver->lane_memory = options->lane_memory;
+}
+
+/* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent. */
+static void open_lane(struct leat_sender *sender, struct leat_receiver *receiver) {
+        struct lane_writer *lane;
+        struct lane_parts parts;
+
+        if (lane_writer_create(sender->connection->ring_limit, &lane, &parts) < 0)
+                return;
+        if (lanes_add_open(receiver, &parts.offer, parts.memory, parts.socket) == 0) {
+                sender->lane = lane;
+                sender->promotion.state = PROMOTION_DONE;
+        } else {
+                (void) close_fd(parts.memory);
+                (void) close_fd(parts.socket);
+                lane_writer_free(lane);
+        }
 }
 
 int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
@@ -50,6 +83,7 @@ int leat_channel_open(const struct leat_type *type, const struct leat_channel_op
         CLEANUP(connection_cleanup) struct connection *tx = NULL;
         CLEANUP(connection_cleanup) struct connection *rx = NULL;
         struct leat_receiver *receiver;
+        struct leat_sender *sender;
         const struct plan *plan;
         CALL_GUARD;
         int r = plan_get(type, &plan);
@@ -61,14 +95,16 @@ int leat_channel_open(const struct leat_type *type, const struct leat_channel_op
         if (r < 0)
                 return r;
         (void) take_pointer(&rx);
-        if (options && options->message_limit > 0 && options->message_limit < RECEIVER_MESSAGE_LIMIT)
-                receiver->message_limit = options->message_limit;
-        r = sender_create(tx, plan, ret_sender);
+        set_limits(receiver, options);
+        r = sender_create(tx, plan, &sender);
         if (r < 0) {
                 leat_receiver_close(&receiver);
                 return r;
         }
         (void) take_pointer(&tx);
+        if (sender->connection->lanes == LEAT_LANES_ALWAYS && connection_allows_lanes(sender->connection))
+                open_lane(sender, receiver);
+        *ret_sender = sender;
         *ret_receiver = receiver;
         return 0;
 }

@@ -10,6 +10,7 @@
 #include "greeting.h"
 #include "guard.h"
 #include "leat/server.h"
+#include "packet.h"
 #include "sender.h"
 
 /* A full backlog blocks connect(2), which a signal or this interrupts. */
@@ -81,7 +82,7 @@ int leat_connect(const struct leat_type *type, const char *name, struct leat_sen
                 r = greeting_send(fd, plan, deadline);
         if (r != 0)
                 return r == LEAT_DISCONNECTED ? LEAT_REFUSED : r;
-        sender_prepare_socket(fd);
+        packet_prepare_sending(fd);
         r = connection_create(fd, &plan->fingerprint, &connection);
         if (r < 0)
                 return r;

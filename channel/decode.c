@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "leat/raw.h"
 #include "plain.h"
 
 #define MSGPACK_EMBED_STACK_SIZE DECODE_MAX_NESTING
@@ -298,8 +299,20 @@ static int decode_messagepack(const struct plan *plan, uint8_t *body, size_t siz
         return parse_all(&parser, body, size) ? 0 : parser.user.error;
 }
 
+static int decode_raw(const uint8_t *body, size_t size, void *message) {
+        static const uint64_t nothing; /* Aligned as all that is received. */
+        leat_raw raw = { .data = size > 0 ? (const void *) body : &nothing, .size = size };
+
+        memcpy(message, &raw, sizeof(raw));
+        return 0;
+}
+
 int decode_message(const struct plan *plan, enum encoding encoding, uint8_t *body, size_t size,
                    struct arena *arena, struct inbox *inbox, void *ret_message) {
+        if ((encoding == ENCODING_RAW) != (plan->encoding == ENCODING_RAW))
+                return LEAT_MALFORMED;
+        if (encoding == ENCODING_RAW)
+                return decode_raw(body, size, ret_message);
         if (encoding == ENCODING_PLAIN && (!plan->base_is_plain || size != plan->plain_size))
                 return LEAT_MALFORMED;
         if (encoding == ENCODING_PLAIN && plan->image_is_memory) {

@@ -8,9 +8,6 @@
 #include "inbox.h"
 #include "plan.h"
 
-/* The encodings, as a packet names them. */
-enum encoding { ENCODING_PLAIN = 1, ENCODING_MESSAGEPACK = 2 };
-
 /* Decodes a body in place: strings and bytes of the message point into `body`, which is changed where strings stand
  * (each moves over its own header, to make room for its final zero). Arrays come from `arena`. `inbox` may be NULL.
  * 0; LEAT_MALFORMED, LEAT_TYPE_MISMATCH, LEAT_TOO_LARGE, -ENOMEM. */

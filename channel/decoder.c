@@ -100,7 +100,7 @@ static int open_message(struct decoder *decoder, const struct leat_type *type, u
 
 static int open_type(struct decoder *decoder, const struct leat_type *type, unsigned char *memory,
                      size_t count) {
-        if (type->kind == LEAT_TYPE_message)
+        if (type->kind == LEAT_TYPE_message || type->kind == LEAT_TYPE_raw)
                 return open_message(decoder, type, memory, count);
         if (type->kind == LEAT_TYPE_variant && count == 2)
                 return open_frame(

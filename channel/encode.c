@@ -9,6 +9,7 @@
 
 #include "decode.h"
 #include "plain.h"
+#include "raw.h"
 
 struct encoder {
         msgpack_packer packer;
@@ -247,6 +248,13 @@ static int encode_plain(const struct plan *plan, const void *message, struct buf
         return r;
 }
 
+static int encode_raw(const void *message, struct buffer *body) {
+        leat_raw raw;
+        int r = raw_read(message, &raw);
+
+        return r < 0 ? r : buffer_append(body, raw.data, raw.size);
+}
+
 int encode_message(const struct plan *plan, const void *message, struct buffer *body,
                    struct handles *handles) {
         struct encoder encoder = { .handles = handles, .body = body };
@@ -254,6 +262,8 @@ int encode_message(const struct plan *plan, const void *message, struct buffer *
 
         if (plan->plain)
                 return encode_plain(plan, message, body);
+        if (plan->encoding == ENCODING_RAW)
+                return encode_raw(message, body);
         msgpack_packer_init(&encoder.packer, &encoder, write_bytes);
         r = encode_user(&encoder, plan->type, message);
         return r != 0 ? r : encoder.error;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
-#include "decode.h"
 #include "encode.h"
 #include "guard.h"
+#include "raw.h"
 #include "sender.h"
 #include "transmit.h"
 
@@ -66,21 +66,23 @@ int leat_sender_send_encoded(struct leat_sender *sender, leat_encoded encoded, l
                 return -EBADF;
         if (!encoding)
                 return -EINVAL;
+        if (raw_has_loan(sender))
+                return -EBUSY;
         r = sender_plan_for(sender, encoding->plan->type, &plan);
         if (r < 0)
                 return r;
-        transmission = (struct transmission){ .encoding = plan->plain ? ENCODING_PLAIN : ENCODING_MESSAGEPACK,
+        transmission = (struct transmission){ .encoding = (uint8_t) plan->encoding,
                                               .tag = plan->tag,
                                               .body = encoding->body.data,
                                               .body_size = encoding->body.size,
                                               .table = &no_table,
                                               .sealed_fd = -1 };
-        if (transmit_is_large(&transmission)) {
+        if (!sender->lane && transmit_is_large(&transmission)) {
                 r = sealed_once(encoding, &transmission, &transmission.sealed_fd);
                 if (r < 0)
                         return r;
         }
-        return transmit(sender->connection->fd, &transmission, deadline);
+        return sender_transmit(sender, &transmission, deadline);
 }
 
 leat_encoded leat_encoded_share(leat_encoded encoded) {

@@ -5,21 +5,27 @@
  * So the generation lies in a page that the kernel wipes in every child: MADV_WIPEONFORK (Linux 4.14, see
  * madvise(2)), which also holds for a raw clone(2), where fork handlers are not run. A reader that finds zero
  * makes a new generation by counting on from the one that its parent used last, so it is greater than all
- * that the process could have inherited. Nothing here locks: a lock could have been held while another thread
- * forked. */
-#include <stdatomic.h>
+ * that the process could have inherited. Nothing there locks: a lock could have been held while another thread
+ * forked.
+ *
+ * Two things need fork handlers all the same, and do without after a raw clone(2): a parent must notice too (nothing of its
+ * memory changes), and a child must close some descriptors at once, for it may live long and never call this library. The list of
+ * these has a lock, which the handlers hold across the fork. */
+#include "fork.h"
+
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "cleanup.h"
 
 typedef _Atomic uint64_t word;
 
 /* Where the system has no such page, the word points here and the process's number is asked each time. */
 static word no_page;
 
-static word *_Atomic page;
+_Atomic uint64_t *_Atomic fork_page;
 static word last_generation;
 
 static word *create_page(void) {
@@ -41,7 +47,7 @@ static word *create_page(void) {
 static word *publish_page(void) {
         word *mine = create_page(), *theirs = NULL;
 
-        if (atomic_compare_exchange_strong(&page, &theirs, mine))
+        if (atomic_compare_exchange_strong(&fork_page, &theirs, mine))
                 return mine;
 
         if (mine != &no_page)
@@ -56,7 +62,7 @@ static uint64_t next_generation(word *generation) {
 }
 
 uint64_t fork_generation(void) {
-        word *generation = atomic_load(&page);
+        word *generation = atomic_load(&fork_page);
         uint64_t value;
 
         if (!generation)
@@ -66,4 +72,76 @@ uint64_t fork_generation(void) {
 
         value = atomic_load(generation);
         return value != 0 ? value : next_generation(generation);
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fork_descriptor *list;
+static word forks;
+
+static void before_fork(void) {
+        (void) pthread_mutex_lock(&lock);
+}
+
+static void after_fork_in_parent(void) {
+        (void) atomic_fetch_add(&forks, 1);
+        (void) pthread_mutex_unlock(&lock);
+}
+
+static void unlink_descriptor(struct fork_descriptor *descriptor) {
+        if (!descriptor->link)
+                return;
+        *descriptor->link = descriptor->next;
+        if (descriptor->next)
+                descriptor->next->link = descriptor->link;
+        descriptor->link = NULL;
+}
+
+static void after_fork_in_child(void) {
+        (void) atomic_fetch_add(&forks, 1);
+        while (list) {
+                *list->fd = close_fd(*list->fd);
+                unlink_descriptor(list);
+        }
+        (void) pthread_mutex_unlock(&lock);
+}
+
+static int watch_result;
+
+static void watch(void) {
+        watch_result = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+static int watch_once(void) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        (void) pthread_once(&once, watch);
+        return -watch_result;
+}
+
+int fork_count(uint64_t *ret_count) {
+        int r = watch_once();
+
+        if (r == 0)
+                *ret_count = atomic_load(&forks);
+        return r;
+}
+
+int fork_close_in_child(struct fork_descriptor *descriptor, int *fd) {
+        int r = watch_once();
+
+        if (r < 0)
+                return r;
+        (void) pthread_mutex_lock(&lock);
+        *descriptor = (struct fork_descriptor){ .next = list, .link = &list, .fd = fd };
+        if (list)
+                list->link = &descriptor->next;
+        list = descriptor;
+        (void) pthread_mutex_unlock(&lock);
+        return 0;
+}
+
+void fork_forget(struct fork_descriptor *descriptor) {
+        (void) pthread_mutex_lock(&lock);
+        unlink_descriptor(descriptor);
+        (void) pthread_mutex_unlock(&lock);
 }

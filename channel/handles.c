@@ -37,14 +37,15 @@ static int describe_memory(const void *field, struct handle *handle) {
 
 static int describe_sender(const void *field, struct handle *handle) {
         struct endpoint_field endpoint;
-        const struct leat_sender *sender;
+        struct leat_sender *sender;
 
         memcpy(&endpoint, field, sizeof(endpoint));
         sender = endpoint.object;
         if (!sender)
                 return LEAT_EMPTY;
         handle->fd = sender->connection->fd;
-        handle->fingerprint = &sender->connection->fingerprint;
+        handle->connection = sender->connection;
+        handle->sender = sender;
         handle->giver.sender = endpoint.given;
         return 0;
 }
@@ -62,7 +63,7 @@ static int describe_receiver(const void *field, struct handle *handle) {
         if (receiver->set)
                 return -EBUSY;
         handle->fd = receiver->connection->fd;
-        handle->fingerprint = &receiver->connection->fingerprint;
+        handle->connection = receiver->connection;
         handle->giver.receiver = endpoint.given;
         return 0;
 }
@@ -123,8 +124,17 @@ int handles_add(struct handles *handles, unsigned kind, const void *field, size_
         return 0;
 }
 
+int handles_settle(const struct handles *handles, leat_deadline deadline) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < handles->count; i++)
+                if (handles->list[i].sender)
+                        r = sender_settle(handles->list[i].sender, deadline);
+        return r;
+}
+
 int handles_write_table(const struct handles *handles, struct buffer *message) {
-        uint8_t row[1 + FINGERPRINT_MAX_WIRE];
+        uint8_t row[2 + FINGERPRINT_MAX_WIRE];
 
         for (size_t i = 0; i < handles->count; i++) {
                 const struct handle *handle = &handles->list[i];
@@ -132,8 +142,10 @@ int handles_write_table(const struct handles *handles, struct buffer *message) {
                 int r;
 
                 row[0] = (uint8_t) handle->kind;
-                if (handle->fingerprint)
-                        size += fingerprint_write(handle->fingerprint, row + 1);
+                if (handle->connection) {
+                        row[1] = handle->connection->ordered ? HANDLE_ORDERED : 0;
+                        size += 1 + fingerprint_write(&handle->connection->fingerprint, row + 2);
+                }
                 r = buffer_append(message, row, size);
                 if (r < 0)
                         return r;

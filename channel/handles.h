@@ -6,11 +6,13 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "fingerprint.h"
+#include "connection.h"
 #include "leat/endpoint.h"
 
-/* On the wire, one byte; followed by a fingerprint for endpoints. */
+/* On the wire, one byte; for endpoints, followed by a byte of flags and a fingerprint. */
 enum handle_kind { HANDLE_DESCRIPTOR = 1, HANDLE_MEMORY = 2, HANDLE_SENDER = 3, HANDLE_RECEIVER = 4 };
+
+enum handle_flag { HANDLE_ORDERED = 1 };
 
 /* Where the giver keeps what it gives; all NULL when the handle is only lent. */
 union giver {
@@ -24,7 +26,8 @@ union giver {
 struct handle {
         enum handle_kind kind;
         int fd;
-        const struct fingerprint *fingerprint; /* Of an endpoint's channel. */
+        const struct connection *connection; /* An endpoint's. */
+        struct leat_sender *sender;
         union giver giver;
 };
 
@@ -36,6 +39,10 @@ struct handles {
 /* The field's handle goes into the list, *ret_index tells where; an unset field gives LEAT_EMPTY and no entry.
  * `field` points to the field in the user's message. LEAT_TOO_LARGE, -EINVAL, -EBUSY: see leat_sender_send. */
 int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index);
+
+/* What must be done before it all goes out, in the channels that the handles belong to. 0; LEAT_FULL, LEAT_TIMEOUT, a negative
+ * errno. */
+int handles_settle(const struct handles *handles, leat_deadline deadline);
 
 /* Appends the table that describes them to a message in the making. 0; -ENOMEM. */
 int handles_write_table(const struct handles *handles, struct buffer *message);

@@ -25,17 +25,24 @@ static int become_memory(struct inbox_slot *slot, size_t *limit) {
         return 0;
 }
 
-static int become_endpoint(struct inbox_slot *slot, enum handle_kind kind,
-                           const struct fingerprint *fingerprint) {
+/* One row of the table. */
+struct row {
+        enum handle_kind kind;
+        uint8_t flags;
+        struct fingerprint fingerprint;
+};
+
+static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
         struct connection *connection;
         int r;
 
         if (descriptor_identify(slot->descriptor) != DESCRIPTOR_CHANNEL_SOCKET)
                 return LEAT_MALFORMED;
-        r = connection_create(slot->descriptor, fingerprint, &connection);
+        r = connection_create(slot->descriptor, &row->fingerprint, &connection);
         if (r < 0)
                 return r;
-        if (kind == HANDLE_SENDER) {
+        connection->ordered = row->flags & HANDLE_ORDERED;
+        if (row->kind == HANDLE_SENDER) {
                 struct leat_sender *sender;
 
                 r = sender_create(connection, NULL, &sender);
@@ -58,13 +65,12 @@ static int become_endpoint(struct inbox_slot *slot, enum handle_kind kind,
                 connection_unref(connection);
                 return r;
         }
-        slot->kind = kind;
+        slot->kind = row->kind;
         return 0;
 }
 
-/* Reads one row of the table; returns its size, 0 when it is none. */
-static size_t read_row(const uint8_t *table, size_t size, enum handle_kind *ret_kind,
-                       struct fingerprint *ret_fingerprint) {
+/* Returns its size, 0 when it is none. */
+static size_t read_row(const uint8_t *table, size_t size, struct row *ret_row) {
         size_t fingerprint_size;
 
         if (size < 1)
@@ -72,26 +78,28 @@ static size_t read_row(const uint8_t *table, size_t size, enum handle_kind *ret_
         switch (table[0]) {
         case HANDLE_DESCRIPTOR:
         case HANDLE_MEMORY:
-                *ret_kind = (enum handle_kind) table[0];
+                ret_row->kind = (enum handle_kind) table[0];
                 return 1;
         case HANDLE_SENDER:
         case HANDLE_RECEIVER:
-                *ret_kind = (enum handle_kind) table[0];
-                fingerprint_size = fingerprint_read(table + 1, size - 1, ret_fingerprint);
-                return fingerprint_size > 0 ? 1 + fingerprint_size : 0;
+                if (size < 2 || table[1] > HANDLE_ORDERED)
+                        return 0;
+                ret_row->kind = (enum handle_kind) table[0];
+                ret_row->flags = table[1];
+                fingerprint_size = fingerprint_read(table + 2, size - 2, &ret_row->fingerprint);
+                return fingerprint_size > 0 ? 2 + fingerprint_size : 0;
         default:
                 return 0;
         }
 }
 
-static int become(struct inbox_slot *slot, enum handle_kind kind, const struct fingerprint *fingerprint,
-                  size_t *limit) {
-        switch (kind) {
+static int become(struct inbox_slot *slot, const struct row *row, size_t *limit) {
+        switch (row->kind) {
         case HANDLE_MEMORY:
                 return become_memory(slot, limit);
         case HANDLE_SENDER:
         case HANDLE_RECEIVER:
-                return become_endpoint(slot, kind, fingerprint);
+                return become_endpoint(slot, row);
         default:
                 return 0;
         }
@@ -99,8 +107,7 @@ static int become(struct inbox_slot *slot, enum handle_kind kind, const struct f
 
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit) {
-        struct fingerprint fingerprint;
-        enum handle_kind kind;
+        struct row row;
         size_t size;
         int r = 0;
 
@@ -108,12 +115,12 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
                 inbox->slots[i] = (struct inbox_slot){ .kind = HANDLE_DESCRIPTOR, .descriptor = fds[i] };
         inbox->count = count;
         for (size_t i = 0; r == 0 && i < count; i++) {
-                size = read_row(table, table_size, &kind, &fingerprint);
+                size = read_row(table, table_size, &row);
                 if (size == 0)
                         return LEAT_MALFORMED;
                 table += size;
                 table_size -= size;
-                r = become(&inbox->slots[i], kind, &fingerprint, limit);
+                r = become(&inbox->slots[i], &row, limit);
         }
         return r == 0 && table_size > 0 ? LEAT_MALFORMED : r;
 }
@@ -141,7 +148,7 @@ static int refer_receiver(const struct leat_field *wanted, struct leat_receiver 
         int r = refer_endpoint(wanted, receiver->connection, &receiver->plan, receiver, field);
 
         if (r == 0)
-                receiver_prepare_socket(receiver->connection->fd, receiver->plan);
+                receiver_prepare_socket(receiver->connection, receiver->plan);
         return r;
 }
 

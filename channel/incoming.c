@@ -12,6 +12,7 @@
 #include "descriptor.h"
 #include "expiry.h"
 #include "guard.h"
+#include "lanes.h"
 #include "packet.h"
 #include "sealed_memory.h"
 #include "set.h"
@@ -108,11 +109,11 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
 
         if (r == 0)
                 r = check_descriptors(receiver, packet, ret_header);
-        if (r == 0 && ret_header->kind == PACKET_GREETING)
+        if (r == 0 && ret_header->kind != PACKET_MESSAGE && ret_header->kind != PACKET_SEALED)
                 r = LEAT_MALFORMED;
         if (r == 0 && ret_header->tag != receiver->plan->tag)
                 r = LEAT_TYPE_MISMATCH;
-        if (r == 0 && ret_header->encoding != ENCODING_PLAIN && ret_header->encoding != ENCODING_MESSAGEPACK)
+        if (r == 0 && (ret_header->encoding < ENCODING_PLAIN || ret_header->encoding > ENCODING_RAW))
                 r = LEAT_MALFORMED;
         if (r != 0)
                 dispose_all(receiver, packet->fds, packet->n_fds);
@@ -179,6 +180,67 @@ void incoming_reject(struct leat_receiver *receiver) {
         buffer_reset(&receiver->sealed);
 }
 
+/* ---- about lanes ---- */
+
+static bool is_about_lanes(const struct packet *packet) {
+        return packet->size >= PACKET_HEADER_SIZE && packet->size <= PACKET_START_SIZE && !packet->too_long &&
+               packet->start[1] >= PACKET_OFFER && packet->start[1] <= PACKET_BARRIER;
+}
+
+static int take_offer(struct leat_receiver *receiver, const struct packet *packet, const uint8_t *body,
+                      size_t size) {
+        struct lane_offer offer;
+        int r = lane_read_offer(body, size, &offer);
+
+        if (r == 0 && packet->n_fds == LANE_OFFER_DESCRIPTORS && !packet->fds_are_lost) {
+                lanes_consider(receiver, &offer, packet->fds[0], packet->fds[1]);
+                return 0;
+        }
+        /* Lost at the limit of descriptors, it is refused by its socket's end. */
+        dispose_all(receiver, packet->fds, packet->n_fds);
+        return packet->fds_are_lost ? 0 : LEAT_MALFORMED;
+}
+
+static int take_marker(struct leat_receiver *receiver, const uint8_t *body, size_t size) {
+        struct lane_identity identity;
+        int r = lane_read_marker(body, size, &identity);
+
+        if (r == 0)
+                lanes_mark(receiver, &identity);
+        return r;
+}
+
+static int take_barrier(struct leat_receiver *receiver, const uint8_t *body, size_t size) {
+        struct lane_barrier barrier;
+        int r = lane_read_barrier(body, size, &barrier);
+
+        if (r == 0)
+                lanes_bar(receiver, &barrier);
+        return r;
+}
+
+/* The message that the user holds goes on living, unless this one turns out to be nonsense. */
+static int take_control(struct leat_receiver *receiver, const struct packet *packet) {
+        const uint8_t *body = packet->start + PACKET_HEADER_SIZE;
+        size_t size = packet->size - PACKET_HEADER_SIZE;
+        struct packet_header header;
+        int r = packet_read_header(packet->start, packet->size, &header);
+
+        if (r == 0 && (header.n_handles > 0 || header.tag != receiver->plan->tag))
+                r = LEAT_MALFORMED;
+        if (r == 0 && header.kind == PACKET_OFFER)
+                return take_offer(receiver, packet, body, size);
+        if (r == 0)
+                r = header.kind == PACKET_MARKER ? take_marker(receiver, body, size)
+                                                 : take_barrier(receiver, body, size);
+        if (packet->n_fds > 0)
+                r = LEAT_MALFORMED;
+        dispose_all(receiver, packet->fds, packet->n_fds);
+        return r;
+}
+
+/* ---- taking ---- */
+
 /* Whether so many descriptors can be opened now. */
 static bool descriptors_are_free(const struct leat_receiver *receiver, size_t count) {
         int fds[PACKET_MAX_DESCRIPTORS];
@@ -193,15 +255,16 @@ static bool descriptors_are_free(const struct leat_receiver *receiver, size_t co
 
 /* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message is
  * lost. From then on always: what has happened to this process can happen again, between any two messages. */
-static int look_before_taking(struct leat_receiver *receiver, leat_deadline deadline) {
+static int look_before_taking(struct leat_receiver *receiver, int fd, leat_deadline deadline) {
         uint8_t start[PACKET_HEADER_SIZE];
         size_t size, promised;
-        int r = packet_peek(receiver->connection->fd, start, sizeof(start), &size, deadline);
+        int r = packet_peek(fd, start, sizeof(start), &size, deadline);
 
         if (r != 0)
                 return r;
         promised = packet_promised_descriptors(start, size);
-        if (descriptors_are_free(receiver, promised))
+        if (descriptors_are_free(receiver, promised) ||
+            (size >= PACKET_HEADER_SIZE && start[1] == PACKET_OFFER))
                 return 0;
         /* What the last message brought and nobody took may be all that is missing: that message is over. */
         empty_inbox(receiver);
@@ -217,41 +280,123 @@ static unsigned next_room(const struct leat_receiver *receiver) {
         return expiry_is_watched() ? 1 - receiver->room : 0;
 }
 
-static int take_packet(struct leat_receiver *receiver, struct packet *packet, unsigned room,
+static size_t most_descriptors(const struct leat_receiver *receiver) {
+        if (receiver_takes_descriptors(receiver->plan))
+                return PACKET_MAX_DESCRIPTORS;
+        return connection_allows_lanes(receiver->connection) ? LANE_OFFER_DESCRIPTORS : 0;
+}
+
+static int take_packet(struct leat_receiver *receiver, int fd, struct packet *packet, unsigned room,
                        leat_deadline deadline) {
         int r = 0;
 
-        if (receiver->cut)
-                return LEAT_DISCONNECTED;
         if (receiver->short_of_descriptors)
-                r = look_before_taking(receiver, deadline);
+                r = look_before_taking(receiver, fd, deadline);
         if (r == 0)
                 r = buffer_reserve(&receiver->rooms[room], PACKET_MAX_SIZE);
         if (r != 0)
                 return r;
         packet->data = receiver->rooms[room].data;
         packet->capacity = PACKET_MAX_SIZE;
-        r = packet_receive(receiver->connection->fd, packet,
-                           receiver_takes_descriptors(receiver->plan) ? PACKET_MAX_DESCRIPTORS : 0, deadline);
-        receiver->connection->ended = r == LEAT_DISCONNECTED;
-        return r;
+        packet->spares_room = fd == receiver->connection->fd;
+        return packet_receive(fd, packet, most_descriptors(receiver), deadline);
 }
 
-int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
-        unsigned room = next_room(receiver);
-        struct packet packet;
-        int r = take_packet(receiver, &packet, room, deadline);
+static int take_opened(struct leat_receiver *receiver, const struct packet *packet, unsigned room,
+                       struct incoming *ret_incoming) {
+        int r;
 
-        if (r == LEAT_DISCONNECTED && receiver->set)
-                set_forget_receiver(receiver);
-        if (r != 0)
-                return r;
         expire(receiver, room);
-        r = open_packet(receiver, &packet, ret_incoming);
+        r = open_packet(receiver, packet, ret_incoming);
         if (r != 0)
                 incoming_reject(receiver);
         if (receiver->cut)
                 cut(receiver);
+        return r;
+}
+
+int incoming_take_from_socket(struct leat_receiver *receiver, struct incoming *ret_incoming,
+                              leat_deadline deadline) {
+        unsigned room = next_room(receiver);
+        struct packet packet;
+        int r;
+
+        if (receiver->cut)
+                return LEAT_DISCONNECTED;
+        r = take_packet(receiver, receiver->connection->fd, &packet, room, deadline);
+        receiver->connection->ended = r == LEAT_DISCONNECTED;
+        if (r != 0)
+                return r;
+        if (!is_about_lanes(&packet))
+                return take_opened(receiver, &packet, room, ret_incoming);
+        r = take_control(receiver, &packet);
+        if (receiver->cut)
+                cut(receiver);
+        if (r != 0)
+                expire(receiver, room);
+        return r == 0 ? LEAT_MORE : r;
+}
+
+/* The packet that a record in the ring speaks of. Bells may lie before it. It is there, or the record is a lie. */
+static int take_from_lane_socket(struct leat_receiver *receiver, struct lane_reader *lane,
+                                 struct incoming *ret_incoming) {
+        unsigned room = next_room(receiver);
+        struct packet packet;
+        int r;
+
+        lane_drain_bells(lane->socket);
+        r = take_packet(receiver, lane->socket, &packet, room, LEAT_NOW);
+        if (r == LEAT_EMPTY)
+                return LEAT_DISCONNECTED;
+        if (r != 0)
+                return r;
+        lane_reader_skip(lane);
+        return take_opened(receiver, &packet, room, ret_incoming);
+}
+
+static void swap(struct buffer *a, struct buffer *b) {
+        struct buffer kept = *a;
+
+        *a = *b;
+        *b = kept;
+}
+
+int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *lane,
+                            struct incoming *ret_incoming) {
+        unsigned room = next_room(receiver);
+        struct lane_message message;
+        int r = lane_reader_take(lane, &receiver->rooms[room], receiver->message_limit, &message);
+
+        if (r == LEAT_EMPTY || r == LEAT_DISCONNECTED)
+                return r;
+        if (r == 0 && message.where == LANE_ON_SOCKET)
+                return take_from_lane_socket(receiver, lane, ret_incoming);
+        expire(receiver, room);
+        if (r != 0)
+                return r;
+        if (message.where == LANE_GATHERED)
+                swap(&receiver->sealed, &lane->gathered);
+        *ret_incoming = (struct incoming){
+                .encoding = message.encoding,
+                .body = message.where == LANE_GATHERED ? receiver->sealed.data : receiver->rooms[room].data,
+                .size = message.size,
+                .budget = receiver->message_limit - message.size,
+        };
+        if (message.encoding >= ENCODING_PLAIN && message.encoding <= ENCODING_RAW)
+                return 0;
+        incoming_reject(receiver);
+        return LEAT_MALFORMED;
+}
+
+int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
+        int r;
+
+        do
+                r = receiver->lanes ? lanes_take(receiver, ret_incoming, deadline)
+                                    : incoming_take_from_socket(receiver, ret_incoming, deadline);
+        while (r == LEAT_MORE);
+        if (r == LEAT_DISCONNECTED && receiver->set)
+                set_forget_receiver(receiver);
         return r;
 }
 

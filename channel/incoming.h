@@ -16,6 +16,16 @@ struct incoming {
 /* The message before it expires as soon as a packet has come. Results as leat_receiver_recv. */
 int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
 
+/* The next packet on the channel's socket: as above, and LEAT_MORE: it was about a lane. */
+int incoming_take_from_socket(struct leat_receiver *receiver, struct incoming *ret_incoming,
+                              leat_deadline deadline);
+
+struct lane_reader;
+
+/* The next message of a lane. As above, without waiting; LEAT_DISCONNECTED: what is in it makes no sense. */
+int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *lane,
+                            struct incoming *ret_incoming);
+
 /* What was taken turns out to be no good: its handles are closed and its memory is given back at once. */
 void incoming_reject(struct leat_receiver *receiver);
 

@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "deadline.h"
+#include "lane.h"
 
 /* A waiting sender looks up so often. A receiver that was lost inside unread messages (sent to itself, so to speak) is
  * found by the system's collector of sockets, and that is started by the closing of a socket, not by a clock. */
@@ -55,7 +56,7 @@ int packet_read_header(const uint8_t *packet, size_t size, struct packet_header 
         if (size < PACKET_HEADER_SIZE || packet[0] != PACKET_VERSION || packet[3] != 0 ||
             get(packet + 10, 2) != 0)
                 return LEAT_MALFORMED;
-        if (packet[1] < PACKET_MESSAGE || packet[1] > PACKET_GREETING)
+        if (packet[1] < PACKET_MESSAGE || packet[1] > PACKET_BARRIER)
                 return LEAT_MALFORMED;
         header.kind = (enum packet_kind) packet[1];
         header.encoding = packet[2];
@@ -81,10 +82,24 @@ size_t packet_promised_descriptors(const uint8_t *packet, size_t size) {
         n_handles = (size_t) get(packet + 8, 2);
         if (n_handles >= PACKET_MAX_DESCRIPTORS)
                 return 0;
-        return n_handles + (packet[1] == PACKET_SEALED ? 1 : 0);
+        switch (packet[1]) {
+        case PACKET_SEALED:
+                return n_handles + 1;
+        case PACKET_OFFER:
+                return n_handles + LANE_OFFER_DESCRIPTORS;
+        default:
+                return n_handles;
+        }
 }
 
-static void start_collector(void) {
+void packet_prepare_sending(int fd) {
+        /* So that a blocking send looks up now and then. Shared by all holders, who all want it. */
+        struct timeval second = { .tv_sec = 1 };
+
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+}
+
+void packet_start_collector(void) {
         int pair[2];
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -99,7 +114,7 @@ static void wait_for_room(int fd, leat_deadline deadline) {
         struct timespec left = deadline_left(deadline, LOOK_UP_NS);
 
         if (ppoll(&poll_fd, 1, &left, NULL) == 0)
-                start_collector();
+                packet_start_collector();
 }
 
 static void pause_for_in_flight(leat_deadline deadline) {
@@ -120,7 +135,7 @@ static int after_failed_send(int fd, int error, leat_deadline deadline) {
                 if (deadline_passed(deadline))
                         return LEAT_TIMEOUT;
                 if (deadline == LEAT_FOREVER)
-                        start_collector(); /* The blocking call gave up after its SO_SNDTIMEO. */
+                        packet_start_collector(); /* The blocking call gave up after its SO_SNDTIMEO. */
                 if (error == EAGAIN)
                         wait_for_room(fd, deadline);
                 else
@@ -223,14 +238,28 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
         return is_packet;
 }
 
+/* The caller's room may hold a message that is still in use, which a packet about lanes must not end. */
+static void keep_start(struct packet *packet) {
+        bool is_about_lanes = packet->spares_room && packet->size >= PACKET_HEADER_SIZE &&
+                              packet->size <= PACKET_START_SIZE && packet->start[1] >= PACKET_OFFER &&
+                              packet->start[1] <= PACKET_BARRIER;
+
+        if (!is_about_lanes)
+                memcpy(packet->data, packet->start,
+                       packet->size < PACKET_START_SIZE ? packet->size : PACKET_START_SIZE);
+}
+
 int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline) {
         union {
                 struct cmsghdr header;
                 uint8_t room[CMSG_SPACE(sizeof(struct ucred)) +
                              CMSG_SPACE(sizeof(int) * PACKET_MAX_DESCRIPTORS)];
         } control;
-        struct iovec part = { .iov_base = packet->data, .iov_len = packet->capacity };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
+        size_t start_size = packet->capacity < PACKET_START_SIZE ? packet->capacity : PACKET_START_SIZE;
+        struct iovec parts[] = { { .iov_base = packet->start, .iov_len = start_size },
+                                 { .iov_base = packet->data + start_size,
+                                   .iov_len = packet->capacity - start_size } };
+        struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control };
         size_t control_size =
                 CMSG_SPACE(sizeof(struct ucred)) + (max_fds > 0 ? CMSG_LEN(sizeof(int) * max_fds) : 0);
         int flags = MSG_CMSG_CLOEXEC | (deadline == LEAT_FOREVER ? 0 : MSG_DONTWAIT);
@@ -249,6 +278,7 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
         if (!take_control(packet, &message) && size == 0)
                 return LEAT_DISCONNECTED;
         packet->size = (size_t) size;
+        keep_start(packet);
         packet->too_long = message.msg_flags & MSG_TRUNC;
         packet->fds_are_lost = message.msg_flags & MSG_CTRUNC;
         return 0;

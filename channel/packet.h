@@ -34,9 +34,12 @@
 #define PACKET_MAX_DESCRIPTORS 253
 
 enum packet_kind {
-        PACKET_MESSAGE = 1, /* Table and body follow. */
-        PACKET_SEALED = 2,  /* Table and body are in sealed memory, the first descriptor. */
-        PACKET_GREETING = 3 /* A client's first packet to a server: the body is its type's fingerprint. */
+        PACKET_MESSAGE = 1,  /* Table and body follow. */
+        PACKET_SEALED = 2,   /* Table and body are in sealed memory, the first descriptor. */
+        PACKET_GREETING = 3, /* A client's first packet to a server: the body is its type's fingerprint. */
+        PACKET_OFFER = 4, /* These three are about lanes, see lane.h. An offer comes with two descriptors. */
+        PACKET_MARKER = 5,
+        PACKET_BARRIER = 6
 };
 
 struct packet_header {
@@ -62,15 +65,26 @@ size_t packet_promised_descriptors(const uint8_t *packet, size_t size);
 int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
                 leat_deadline deadline);
 
+/* Packets about lanes are no longer than this. */
+#define PACKET_START_SIZE 64
+
 struct packet {
-        uint8_t *data;   /* The caller's room, */
-        size_t capacity; /* PACKET_MAX_SIZE bytes of it unless less can come. */
+        uint8_t *data;                    /* The caller's room, */
+        size_t capacity;                  /* PACKET_MAX_SIZE bytes of it unless less can come. */
+        uint8_t start[PACKET_START_SIZE]; /* Its first bytes. */
         size_t size;
         size_t n_fds;
         int fds[PACKET_MAX_DESCRIPTORS];
+        bool spares_room;  /* Asked for by the caller: packets about lanes are in `start` alone. */
         bool too_long;     /* It did not fit the room. */
         bool fds_are_lost; /* Not all descriptors arrived. */
 };
+
+/* Prepares a socket to be one that senders wait on. */
+void packet_prepare_sending(int fd);
+
+/* Lets the system look for receivers that were lost inside unread messages. Who waits for a receiver calls it now and then. */
+void packet_start_collector(void);
 
 /* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's. 0; LEAT_EMPTY,
  * LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */

@@ -59,11 +59,14 @@ static int make_layout(struct plan *plan) {
         if (r < 0)
                 return r;
         plan->carries_handles = r > 0;
+        plan->encoding = plan->type->kind == LEAT_TYPE_raw ? ENCODING_RAW : ENCODING_MESSAGEPACK;
         plan->base_is_plain = plain_layout(plan->type, plan->required_fields, &layout);
         if (!plan->base_is_plain)
                 return 0;
         plan->plain_size = layout.size;
         plan->plain = plan->required_fields == plan->type->field_count;
+        if (plan->plain)
+                plan->encoding = ENCODING_PLAIN;
         plan->image_is_memory = plan->plain && layout.is_memory && layout.size == plan->type->size;
         return 0;
 }
@@ -99,7 +102,8 @@ int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
                 return -EPROTO;
         published = __atomic_load_n(type->plan, __ATOMIC_ACQUIRE);
         if (!published) {
-                if (type->kind != LEAT_TYPE_message && type->kind != LEAT_TYPE_variant)
+                if (type->kind != LEAT_TYPE_message && type->kind != LEAT_TYPE_variant &&
+                    type->kind != LEAT_TYPE_raw)
                         return -EINVAL;
                 r = make_plan(type, &plan);
                 if (r < 0)

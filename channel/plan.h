@@ -8,6 +8,9 @@
 #include "fingerprint.h"
 #include "leat/type.h"
 
+/* The encodings, as a packet names them. */
+enum encoding { ENCODING_PLAIN = 1, ENCODING_MESSAGEPACK = 2, ENCODING_RAW = 3 };
+
 struct plan {
         const struct leat_type *type;
         char *schema;
@@ -19,6 +22,7 @@ struct plan {
         bool plain;             /* They are all the fields: messages travel as their memory image. */
         bool image_is_memory;   /* Plain, and C lays it out like the image: no padding, nothing to check. */
         size_t plain_size;      /* Of the image of the required fields. */
+        enum encoding encoding; /* How messages are sent. */
 };
 
 /* The plan of a type, made at the first call; it lives as long as the process. 0; -EPROTO (a table of another version),

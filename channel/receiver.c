@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "cleanup.h"
-#include "fork.h"
 #include "guard.h"
+#include "lanes.h"
 #include "packet.h"
 #include "set.h"
 
@@ -27,7 +26,8 @@ int receiver_create(struct connection *connection, const struct plan *plan,
         receiver->connection = connection;
         receiver->plan = plan;
         receiver->message_limit = RECEIVER_MESSAGE_LIMIT;
-        receiver->arm_fd = -1;
+        poller_init(&receiver->poller);
+        receiver->place = POLLER_NOWHERE;
         *ret_receiver = receiver;
         return 0;
 }
@@ -41,26 +41,13 @@ bool receiver_takes_descriptors(const struct plan *plan) {
         return !plan->plain || plan->plain_size > ALWAYS_INLINE;
 }
 
-void receiver_prepare_socket(int fd, const struct plan *plan) {
-        int on = 1, off = 0;
+void receiver_prepare_socket(const struct connection *connection, const struct plan *plan) {
+        int fd = connection->fd, on = 1, off = 0;
 
         (void) setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-        if (!receiver_takes_descriptors(plan))
+        if (!connection_allows_lanes(connection) && !receiver_takes_descriptors(plan))
                 (void) setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off,
                                   sizeof(off)); /* Unknown before 6.16. */
-}
-
-static int open_arm_fd(struct leat_receiver *receiver) {
-        struct epoll_event event = { .events = EPOLLIN };
-        close_cleanup int fd = epoll_create1(EPOLL_CLOEXEC);
-
-        if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, receiver->connection->fd, &event) < 0)
-                return -errno;
-        /* An epoll inherited by fork() is the parent's too: what it watches cannot be changed for one of them. */
-        receiver->arm_fd = close_fd(receiver->arm_fd);
-        receiver->arm_fd = take_fd(&fd);
-        receiver->arm_generation = fork_generation();
-        return 0;
 }
 
 int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor) {
@@ -70,15 +57,15 @@ int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor) {
 
         if (!receiver)
                 return -EBADF;
-        if (receiver->arm_fd < 0 || receiver->arm_generation != fork_generation()) {
-                r = open_arm_fd(receiver);
-                if (r < 0)
-                        return r;
-        }
+        r = lanes_watch(receiver, &receiver->poller);
+        if (r < 0)
+                return r;
+        if (receiver->lanes && (lanes_have_something(receiver) || !lanes_arm(receiver)))
+                return LEAT_MORE;
         poll_fd.fd = receiver->connection->fd;
         if (receiver->cut || poll(&poll_fd, 1, 0) > 0)
                 return LEAT_MORE;
-        *ret_descriptor = receiver->arm_fd;
+        *ret_descriptor = receiver->poller.fd;
         return 0;
 }
 
@@ -104,7 +91,8 @@ void leat_receiver_close(struct leat_receiver **receiver) {
                 return;
         if (closed->set)
                 set_forget_receiver(closed);
-        (void) close_fd(closed->arm_fd);
+        lanes_free(closed);
+        poller_close(&closed->poller);
         connection_unref(closed->connection);
         if (closed->inbox)
                 (void) inbox_empty(closed->inbox);

@@ -10,15 +10,22 @@
 #include "inbox.h"
 #include "leat/set.h"
 #include "plan.h"
+#include "poller.h"
 
 /* The largest message unless said otherwise, and the ceiling. */
 #define RECEIVER_MESSAGE_LIMIT ((size_t) 1 << 30)
 
+/* What is registered with a poller, by its kind: the receiver and its channel's socket, or a struct lane_reader. */
+enum receiver_watch { RECEIVER_SOCKET, RECEIVER_LANE };
+
 struct leat_receiver {
         struct leat_receiver **slot; /* As a sender's. */
         struct connection *connection;
+        struct lanes *lanes;     /* NULL while there has been none. */
         const struct plan *plan; /* NULL while nobody knows as what type it arrived. */
         size_t message_limit;
+        size_t lane_limit; /* 0: the defaults, see lanes.h. */
+        size_t lane_memory;
 
         /* The message that the user holds, until the next one. Where expiry is watched (see expiry.h) packets alternate
          * between two rooms, otherwise the first serves always. */
@@ -28,15 +35,15 @@ struct leat_receiver {
         struct arena arena;
         struct inbox *inbox; /* Made with the first message that has handles. */
 
-        uint64_t lost; /* Messages lost at the limit of descriptors. */
+        uint64_t lost;             /* Messages lost at the limit of descriptors. */
         bool short_of_descriptors; /* It has happened once. */
-        bool cut; /* What it sends cannot even be closed: it is not listened to any more. */
+        bool cut;                  /* What it sends cannot even be closed: it is not listened to any more. */
 
         struct leat_set_members *set; /* The set that it is in, and as what. */
         uint64_t set_key;
 
-        int arm_fd; /* An epoll made on demand, of the process named by the generation. */
-        uint64_t arm_generation;
+        struct poller poller; /* Opened on demand. */
+        uint32_t place;       /* Of the channel's socket in it. */
 };
 
 /* Owns the connection after success only. 0; -ENOMEM. */
@@ -47,6 +54,6 @@ int receiver_create(struct connection *connection, const struct plan *plan,
 bool receiver_takes_descriptors(const struct plan *plan);
 
 /* Prepares a socket to be received from. */
-void receiver_prepare_socket(int fd, const struct plan *plan);
+void receiver_prepare_socket(const struct connection *connection, const struct plan *plan);
 
 #endif

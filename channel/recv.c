@@ -5,6 +5,7 @@
 #include "decode.h"
 #include "guard.h"
 #include "incoming.h"
+#include "lanes.h"
 
 static int decode(struct leat_receiver *receiver, const struct plan *plan, const struct incoming *incoming,
                   void *ret_message) {
@@ -12,7 +13,7 @@ static int decode(struct leat_receiver *receiver, const struct plan *plan, const
         void *decoded;
         int r;
 
-        if (encoding == ENCODING_PLAIN && plan->image_is_memory)
+        if (encoding == ENCODING_RAW || (encoding == ENCODING_PLAIN && plan->image_is_memory))
                 return decode_message(plan, encoding, incoming->body, incoming->size, NULL, NULL,
                                       ret_message);
         arena_reset(&receiver->arena, incoming->budget + plan->type->size + ARENA_GRAIN);
@@ -26,26 +27,43 @@ static int decode(struct leat_receiver *receiver, const struct plan *plan, const
         return r;
 }
 
-int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
-                       leat_deadline deadline) {
+/* The system may be called from here on. */
+static int take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
+        CALL_GUARD;
+
+        return incoming_take(receiver, ret_incoming, deadline);
+}
+
+static int receive(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
+                   leat_deadline deadline) {
         struct incoming incoming;
         const struct plan *plan;
-        CALL_GUARD;
-        int r;
+        int r = plan_get(type, &plan);
 
-        if (!receiver)
-                return -EBADF;
-        r = plan_get(type, &plan);
         if (r < 0)
                 return r;
         if (plan != receiver->plan &&
             !fingerprint_compatible(&plan->fingerprint, &receiver->plan->fingerprint))
                 return -EINVAL;
-        r = incoming_take(receiver, &incoming, deadline);
+        r = take(receiver, &incoming, deadline);
         if (r != 0)
                 return r;
         r = decode(receiver, plan, &incoming, ret_message);
-        if (r != 0)
+        if (r != 0) {
+                CALL_GUARD;
+
                 incoming_reject(receiver);
+        }
         return r;
+}
+
+int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
+                       leat_deadline deadline) {
+        if (!receiver)
+                return -EBADF;
+        if (receiver->lanes && (lanes_take_image(receiver->lanes, type, ret_message) ||
+                                (deadline != LEAT_NOW && lanes_spin(receiver) &&
+                                 lanes_take_image(receiver->lanes, type, ret_message))))
+                return 0;
+        return receive(receiver, type, ret_message, deadline);
 }

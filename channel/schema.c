@@ -47,6 +47,7 @@ static const char *const type_kind_names[] = {
         [LEAT_TYPE_message] = "message",
         [LEAT_TYPE_variant] = "variant",
         [LEAT_TYPE_enum] = "enum",
+        [LEAT_TYPE_raw] = "raw",
 };
 
 static int meet(struct met_types *met, const struct leat_type *type) {

@@ -1,13 +1,18 @@
-/* Sending a message of a type: encode into room that is kept, hand it to the socket, then close what was given. A message whose
- * memory is its image is not even copied. */
+/* Sending messages of a type: encode into room that is kept, hand it to the lane or the socket, then close what was given. A message
+ * whose memory is its image, and raw bytes, are not even copied here.
+ *
+ * What goes into a lane without waiting makes no system call, and so has no CALL_GUARD. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "decode.h"
 #include "encode.h"
 #include "guard.h"
+#include "raw.h"
 #include "sender.h"
 #include "transmit.h"
+
+/* Messages that a lane's receiver sees at once: more would keep it waiting, fewer cost a fence more. */
+#define BATCH 64
 
 static int prepare_handles(struct leat_sender *sender, const struct plan *plan) {
         if (!plan->carries_handles)
@@ -23,9 +28,13 @@ static int prepare_handles(struct leat_sender *sender, const struct plan *plan) 
 
 static int encode(struct leat_sender *sender, const struct plan *plan, const void *message,
                   struct transmission *transmission) {
-        struct handles *handles = plan->carries_handles ? sender->handles : NULL;
-        int r = encode_message(plan, message, &sender->body, handles);
+        struct handles *handles;
+        int r = prepare_handles(sender, plan);
 
+        if (r < 0)
+                return r;
+        handles = plan->carries_handles ? sender->handles : NULL;
+        r = encode_message(plan, message, &sender->body, handles);
         if (r == 0 && handles)
                 r = handles_write_table(handles, &sender->table);
         transmission->body = sender->body.data;
@@ -34,33 +43,151 @@ static int encode(struct leat_sender *sender, const struct plan *plan, const voi
         return r;
 }
 
+/* Finds the body where it is, or makes it in the sender's room. */
+static int prepare(struct leat_sender *sender, const struct plan *plan, const void *message,
+                   struct transmission *ret_transmission) {
+        struct transmission transmission = { .encoding = (uint8_t) plan->encoding,
+                                             .tag = plan->tag,
+                                             .body = message,
+                                             .body_size = plan->plain_size,
+                                             .table = &sender->table,
+                                             .sealed_fd = -1 };
+        leat_raw raw;
+        int r = 0;
+
+        if (plan->encoding == ENCODING_RAW) {
+                r = raw_read(message, &raw);
+                if (r < 0)
+                        return r;
+                transmission.body = raw.data;
+                transmission.body_size = raw.size;
+        } else if (!plan->image_is_memory) {
+                r = encode(sender, plan, message, &transmission);
+        }
+        *ret_transmission = transmission;
+        return r;
+}
+
+static void clear(struct leat_sender *sender) {
+        buffer_reset(&sender->body);
+        buffer_reset(&sender->table);
+}
+
+static bool has_handles(const struct transmission *transmission) {
+        return transmission->handles && transmission->handles->count > 0;
+}
+
+static bool gives(const struct handles *handles, const struct leat_sender *sender) {
+        for (size_t i = 0; i < handles->count; i++)
+                if (handles->list[i].kind == HANDLE_SENDER && handles->list[i].giver.sender &&
+                    *handles->list[i].giver.sender == sender)
+                        return true;
+        return false;
+}
+
+/* Whatever it takes. *ret_gone: the message gave its own sender away. */
+static int transmit_prepared(struct leat_sender *sender, const struct transmission *transmission,
+                             leat_deadline deadline, bool *ret_gone) {
+        const struct handles *handles = has_handles(transmission) ? transmission->handles : NULL;
+        CALL_GUARD;
+        int r = 0;
+
+        *ret_gone = false;
+        if (handles)
+                r = handles_settle(handles, deadline);
+        if (r == 0)
+                r = sender_transmit(sender, transmission, deadline);
+        clear(sender);
+        if (r == 0 && handles) {
+                *ret_gone = gives(handles, sender);
+                handles_release_given(sender->handles); /* The sender itself may be gone after this. */
+        }
+        return r;
+}
+
+static int check_sender(struct leat_sender *sender, const struct leat_type *type,
+                        const struct plan **ret_plan) {
+        if (!sender)
+                return -EBADF;
+        if (raw_has_loan(sender))
+                return -EBUSY;
+        return sender_plan_for(sender, type, ret_plan);
+}
+
 int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
                      leat_deadline deadline) {
         struct transmission transmission;
         const struct plan *plan;
-        CALL_GUARD;
-        int r;
+        bool gone;
+        int r = check_sender(sender, type, &plan);
 
-        if (!sender)
-                return -EBADF;
-        r = sender_plan_for(sender, type, &plan);
-        if (r == 0)
-                r = prepare_handles(sender, plan);
         if (r < 0)
                 return r;
-        transmission = (struct transmission){ .encoding = plan->plain ? ENCODING_PLAIN : ENCODING_MESSAGEPACK,
-                                              .tag = plan->tag,
-                                              .body = message,
-                                              .body_size = plan->plain_size,
-                                              .table = &sender->table,
-                                              .sealed_fd = -1 };
+        r = prepare(sender, plan, message, &transmission);
+        if (r == 0 && sender->lane && !has_handles(&transmission)) {
+                r = lane_writer_try(sender->lane, transmission.encoding, transmission.body,
+                                    transmission.body_size);
+                if (r == LEAT_MORE)
+                        return transmit_prepared(sender, &transmission, deadline, &gone);
+        } else if (r == 0) {
+                return transmit_prepared(sender, &transmission, deadline, &gone);
+        }
         if (!plan->image_is_memory)
-                r = encode(sender, plan, message, &transmission);
+                clear(sender);
+        return r;
+}
+
+/* Puts one of many into the lane, where nobody sees it yet. LEAT_MORE: it takes more than that; it stays prepared. */
+static int append(struct leat_sender *sender, const struct plan *plan, const void *message,
+                  struct transmission *transmission) {
+        int r = prepare(sender, plan, message, transmission);
+
+        if (r == 0 && (!sender->lane || has_handles(transmission) ||
+                       !lane_writer_append(sender->lane, transmission->encoding, transmission->body,
+                                           transmission->body_size)))
+                return LEAT_MORE;
+        clear(sender);
+        return r;
+}
+
+/* Sends up to BATCH messages and adds what was sent to *sent. */
+static int send_batch(struct leat_sender *sender, const struct plan *plan, const unsigned char *messages,
+                      size_t n, leat_deadline deadline, size_t *sent) {
+        struct transmission transmission;
+        size_t n_appended = 0;
+        bool gone = false;
+        int r = 0, published = 0;
+
+        while (r == 0 && n_appended < n && n_appended < BATCH) {
+                r = append(sender, plan, messages + n_appended * plan->type->size, &transmission);
+                if (r == 0)
+                        n_appended++;
+        }
+        if (n_appended > 0)
+                published = lane_writer_publish(sender->lane);
+        if (published != 0) {
+                clear(sender);
+                return published;
+        }
+        *sent += n_appended;
+        if (r != LEAT_MORE)
+                return r;
+        r = transmit_prepared(sender, &transmission, deadline, &gone);
         if (r == 0)
-                r = transmit(sender->connection->fd, &transmission, deadline);
-        buffer_reset(&sender->body);
-        buffer_reset(&sender->table);
-        if (r == 0 && plan->carries_handles)
-                handles_release_given(sender->handles); /* The sender itself may be gone after this. */
+                ++*sent;
+        return r == 0 && gone && n_appended + 1 < n ? -EBADF : r;
+}
+
+int leat_sender_send_all(struct leat_sender *sender, const struct leat_type *type, const void *messages,
+                         size_t n, size_t *ret_sent, leat_deadline deadline) {
+        const unsigned char *first = messages;
+        const struct plan *plan;
+        size_t sent = 0;
+        int r = check_sender(sender, type, &plan);
+
+        while (r == 0 && sent < n)
+                r = send_batch(sender, plan, first + sent * type->size, n - sent, deadline, &sent);
+        if (ret_sent)
+                *ret_sent = sent;
         return r;
 }

@@ -5,7 +5,17 @@
 #include "buffer.h"
 #include "connection.h"
 #include "handles.h"
+#include "lane_writer.h"
 #include "plan.h"
+#include "promotion.h"
+#include "transmit.h"
+
+/* Room that the user writes into, see raw.c. */
+struct loan {
+        uint8_t *room; /* NULL: there is none. */
+        size_t size;
+        bool in_lane;
+};
 
 struct leat_sender {
         /* A received one is owned by its receiver until somebody takes it: then this points to the receiver's own
@@ -16,6 +26,16 @@ struct leat_sender {
         struct buffer body;      /* Room for messages in the making. */
         struct buffer table;
         struct handles *handles; /* Made with the first message that can carry one. */
+        struct loan loan;        /* While it lasts nothing else is sent. */
+
+        struct lane_writer *lane; /* NULL while all goes by the channel's socket. */
+        struct promotion promotion;
+        /* The table that was used last, and its plan, so that it need not be compared again. */
+        const struct leat_type *sent_type;
+        const struct plan *sent_plan;
+        /* What a receiver must have read before anything that this sender sends: it is a copy of one with a lane. */
+        bool has_barrier;
+        struct lane_barrier barrier;
 };
 
 /* Owns the connection after success only. 0; -ENOMEM. */
@@ -23,10 +43,14 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
 
 /* The plan by which a caller's table is encoded for this sender: a caller compiled elsewhere may have a table of its own
  * for the same type. 0; -EINVAL for another type, -EPROTO, -ENOMEM. */
-int sender_plan_for(const struct leat_sender *sender, const struct leat_type *type,
-                    const struct plan **ret_plan);
+int sender_plan_for(struct leat_sender *sender, const struct leat_type *type, const struct plan **ret_plan);
 
-/* Prepares a socket to be one that senders wait on; see packet_send(). */
-void sender_prepare_socket(int fd);
+/* Sends by the sender's lane or by its channel's socket. As transmit(). */
+int sender_transmit(struct leat_sender *sender, const struct transmission *transmission,
+                    leat_deadline deadline);
+
+/* Before it goes along in a message: what it has sent by its lane is to be received before what its copy will send. 0; LEAT_FULL,
+ * LEAT_TIMEOUT, a negative errno. */
+int sender_settle(struct leat_sender *sender, leat_deadline deadline);
 
 #endif

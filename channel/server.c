@@ -183,11 +183,12 @@ static int add_candidate(struct leat_server *server, int fd) {
         int r;
 
         make_room(server);
-        receiver_prepare_socket(fd, server->plan);
         r = connection_create(fd, &server->plan->fingerprint, &connection);
         if (r < 0)
                 return r;
         (void) take_fd(&owned);
+        connection->own = true;
+        receiver_prepare_socket(connection, server->plan);
         r = receiver_create(connection, server->plan, &receiver);
         if (r < 0) {
                 connection_unref(connection);

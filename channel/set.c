@@ -1,49 +1,48 @@
-/* A set is an epoll with names. Members are found by their key in a tree (search.h), and by events through an index and a
- * generation: an event may be about a member that has left since, and whose place another one has taken, so it
- * never carries a pointer. Events are fetched in batches and handed out one at a time, which is what makes it fair:
- * the system puts a member that is still ready behind the others. */
+/* A set is a poller with names. Members are found by their key in a tree (search.h), and by events through their place in the
+ * poller. Events are fetched in batches and handed out one at a time, which is what makes it fair: the system puts a member that is
+ * still ready behind the others. */
 #include "set.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <search.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "deadline.h"
 #include "fork.h"
 #include "guard.h"
+#include "lane_writer.h"
+#include "lanes.h"
+#include "poller.h"
 #include "receiver.h"
 #include "sender.h"
 
-#define BATCH 64
+/* What a set registers with its poller. */
+enum { WATCHES_MEMBER = RECEIVER_LANE + 1 };
+
+/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing, after 2, 4 and at last so
+ * many. */
+#define ANSWERS_BETWEEN_LOOKS 256
 
 struct member {
         uint64_t key;                   /* First, for the tree's comparison. */
-        struct leat_receiver *receiver; /* NULL: only a descriptor. */
-        int fd;
-        uint32_t events;
-        uint32_t index;
-};
-
-/* A place outlives its members; every new one makes a new generation. */
-struct place {
-        struct member *member;
-        uint32_t generation;
+        struct leat_receiver *receiver; /* Both NULL: only a descriptor. */
+        struct leat_sender *sender;
+        bool watches_lane; /* Not the channel's socket any more. */
+        struct member *next, *previous;
+        uint32_t place;
 };
 
 struct leat_set_members {
-        int epoll_fd;
-        uint64_t process; /* fork_generation() of the process that made the epoll. */
+        struct poller poller;
         void *tree;
-        struct place *places;
-        size_t n_places;
-        struct epoll_event ready[BATCH];
-        int n_ready;
-        int next_ready;
+        struct member *first;
+        struct member *turn; /* Whose lanes are looked at next; NULL: the first's. */
+        size_t n_lanes;      /* Of all receivers in it, and one for each sender. */
+        unsigned until_look; /* So many answers more, then the sockets are looked at. */
+        unsigned gap;        /* So many the next time. */
+        struct spinner spinner;
 };
 
 static int compare_keys(const void *a, const void *b) {
@@ -58,123 +57,135 @@ static struct member *find_member(const struct leat_set_members *set, uint64_t k
         return found ? *found : NULL;
 }
 
-static int watch_member(const struct leat_set_members *set, int epoll_fd, const struct member *member) {
-        struct epoll_event event = { .events = member->events };
-
-        event.data.u64 = (uint64_t) set->places[member->index].generation << 32 | member->index;
-        return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, member->fd, &event) < 0 ? -errno : 0;
-}
-
-/* An epoll inherited by fork() shares its registrations with the parent's, so a child starts a new one. */
-static int set_ready_for_use(struct leat_set_members *set) {
-        close_cleanup int fd = -1;
-
-        if (set->process == fork_generation())
-                return 0;
-        fd = epoll_create1(EPOLL_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        for (size_t i = 0; i < set->n_places; i++)
-                if (set->places[i].member) {
-                        int r = watch_member(set, fd, set->places[i].member);
-
-                        if (r < 0)
-                                return r; /* All of it is tried again at the next use. */
-                }
-        (void) close_fd(set->epoll_fd);
-        set->epoll_fd = take_fd(&fd);
-        set->process = fork_generation();
-        set->n_ready = set->next_ready = 0;
-        return 0;
-}
-
 int leat_set_create(leat_set *ret_set) {
         struct leat_set_members *set;
         CALL_GUARD;
+        int r;
 
         set = calloc(1, sizeof(*set));
         if (!set)
                 return -ENOMEM;
-        set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (set->epoll_fd < 0) {
-                int r = -errno;
-
+        poller_init(&set->poller);
+        r = poller_open(&set->poller);
+        if (r < 0) {
                 free(set);
                 return r;
         }
-        set->process = fork_generation();
         ret_set->object = set;
         return 0;
 }
 
-static int find_place(struct leat_set_members *set, uint32_t *ret_index) {
-        size_t n = set->n_places ? set->n_places * 2 : 8;
-        struct place *places;
+static int insert_member(struct leat_set_members *set, struct member *member, int fd, uint32_t events) {
+        struct member **entry = tsearch(member, &set->tree, compare_keys);
+        int r;
 
-        for (size_t i = 0; i < set->n_places; i++)
-                if (!set->places[i].member) {
-                        *ret_index = (uint32_t) i;
-                        return 0;
-                }
-        places = reallocarray(set->places, n, sizeof(*places));
-        if (!places)
-                return -ENOMEM;
-        for (size_t i = set->n_places; i < n; i++)
-                places[i] = (struct place){ 0 };
-        *ret_index = (uint32_t) set->n_places;
-        set->places = places;
-        set->n_places = n;
-        return 0;
-}
-
-static int insert_member(struct leat_set_members *set, struct member *member) {
-        struct member **entry;
-        int r = find_place(set, &member->index);
-
-        if (r < 0)
-                return r;
-        entry = tsearch(member, &set->tree, compare_keys);
         if (!entry)
                 return -ENOMEM;
         if (*entry != member)
                 return -EEXIST;
-        set->places[member->index].generation++;
-        r = watch_member(set, set->epoll_fd, member);
+        r = poller_add(&set->poller, fd, events, WATCHES_MEMBER, member, &member->place);
         if (r < 0) {
                 (void) tdelete(member, &set->tree, compare_keys);
                 return r;
         }
-        set->places[member->index].member = member;
+        member->next = set->first;
+        if (set->first)
+                set->first->previous = member;
+        set->first = member;
         return 0;
 }
 
-static int add_member(leat_set set, uint64_t key, struct leat_receiver *receiver, int fd, uint32_t events) {
+static int add_member(leat_set set, struct member wanted, int fd, uint32_t events) {
         struct member *member;
         int r;
 
         if (!set.object)
                 return -EBADF;
-        r = set_ready_for_use(set.object);
+        r = poller_open(&set.object->poller);
         if (r < 0)
                 return r;
         member = malloc(sizeof(*member));
         if (!member)
                 return -ENOMEM;
-        *member = (struct member){ .key = key, .receiver = receiver, .fd = fd, .events = events };
-        r = insert_member(set.object, member);
+        *member = wanted;
+        r = insert_member(set.object, member, fd, events);
         if (r < 0)
                 free(member);
         return r;
 }
 
+int set_watch_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
+        int r = poller_add(&receiver->set->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
+                           RECEIVER_LANE, lane, &lane->set_place);
+
+        if (r == 0)
+                receiver->set->n_lanes++;
+        return r;
+}
+
+void set_forget_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
+        if (lane->set_place == POLLER_NOWHERE)
+                return;
+        poller_remove(&receiver->set->poller, lane->set_place);
+        lane->set_place = POLLER_NOWHERE;
+        receiver->set->n_lanes--;
+}
+
+void set_forget_socket(struct leat_receiver *receiver) {
+        struct member *member = find_member(receiver->set, receiver->set_key);
+
+        poller_remove(&receiver->set->poller, member->place);
+        member->place = POLLER_NOWHERE;
+}
+
+/* A sender that got a lane is ready by that, and no longer by the channel's socket. */
+static int watch_sender(struct leat_set_members *set, struct member *member) {
+        uint32_t place;
+        int r;
+
+        if (member->watches_lane == (member->sender->lane != NULL))
+                return 0;
+        r = member->sender->lane ? poller_add(&set->poller, lane_writer_socket(member->sender->lane),
+                                              EPOLLIN | EPOLLRDHUP | EPOLLET, WATCHES_MEMBER, member, &place)
+                                 : poller_add(&set->poller, member->sender->connection->fd, EPOLLOUT,
+                                              WATCHES_MEMBER, member, &place);
+        if (r < 0)
+                return r;
+        poller_remove(&set->poller, member->place);
+        member->place = place;
+        member->watches_lane = !member->watches_lane;
+        return 0;
+}
+
+static void forget_lanes(struct leat_receiver *receiver) {
+        for (size_t i = 0; receiver->lanes && i < receiver->lanes->n; i++)
+                set_forget_lane(receiver, receiver->lanes->list[i]);
+}
+
+static int watch_lanes(struct leat_receiver *receiver) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && receiver->lanes && i < receiver->lanes->n; i++)
+                r = set_watch_lane(receiver, receiver->lanes->list[i]);
+        return r;
+}
+
 static void remove_member(struct leat_set_members *set, struct member *member) {
-        /* Before its descriptor is closed: another one of the same open file would keep it in the epoll. In a child the
-         * epoll is the parent's until set_ready_for_use() was called. */
-        if (set->process == fork_generation())
-                (void) epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, member->fd, NULL);
-        if (member->receiver)
+        poller_remove(&set->poller, member->place);
+        if (member->receiver) {
+                forget_lanes(member->receiver);
                 member->receiver->set = NULL;
-        set->places[member->index].member = NULL;
+        }
+        if (member->sender)
+                set->n_lanes--;
+        if (set->turn == member)
+                set->turn = member->next;
+        if (member->next)
+                member->next->previous = member->previous;
+        if (member->previous)
+                member->previous->next = member->next;
+        else
+                set->first = member->next;
         (void) tdelete(member, &set->tree, compare_keys);
         free(member);
 }
@@ -194,20 +205,30 @@ int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t
                 return -EBADF;
         if (receiver->set)
                 return -EBUSY;
-        r = add_member(set, key, receiver, receiver->connection->fd, EPOLLIN);
-        if (r == 0) {
-                receiver->set = set.object;
-                receiver->set_key = key;
-        }
+        r = add_member(set, (struct member){ .key = key, .receiver = receiver }, receiver->connection->fd,
+                       EPOLLIN);
+        if (r < 0)
+                return r;
+        receiver->set = set.object;
+        receiver->set_key = key;
+        r = watch_lanes(receiver);
+        if (r < 0)
+                set_forget_receiver(receiver);
         return r;
 }
 
 int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) {
         CALL_GUARD;
+        int r;
 
         if (!sender)
                 return -EBADF;
-        return add_member(set, key, NULL, sender->connection->fd, EPOLLOUT);
+        r = add_member(set, (struct member){ .key = key, .sender = sender }, sender->connection->fd,
+                       EPOLLOUT);
+        if (r < 0)
+                return r;
+        set.object->n_lanes++;
+        return watch_sender(set.object, find_member(set.object, key));
 }
 
 int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {
@@ -218,7 +239,7 @@ int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {
                 wanted |= EPOLLIN;
         if (events & POLLOUT)
                 wanted |= EPOLLOUT;
-        return add_member(set, key, NULL, descriptor, wanted);
+        return add_member(set, (struct member){ .key = key }, descriptor, wanted);
 }
 
 int leat_set_remove(leat_set set, uint64_t key) {
@@ -234,75 +255,172 @@ int leat_set_remove(leat_set set, uint64_t key) {
         return 0;
 }
 
-/* The next event of the batch that is about a member still here. */
-static struct member *next_ready(struct leat_set_members *set) {
-        while (set->next_ready < set->n_ready) {
-                uint64_t data = set->ready[set->next_ready++].data.u64;
-                const struct place *place = &set->places[data & UINT32_MAX];
+/* ---- waiting ---- */
 
-                if (place->member && place->generation == data >> 32)
-                        return place->member;
+static bool is_ready_by_lane(const struct member *member) {
+        if (member->sender)
+                return member->sender->lane && lane_writer_has_room(member->sender->lane);
+        return member->receiver && member->receiver->lanes && lanes_have_something(member->receiver);
+}
+
+/* The next member in turn whose lanes have something. */
+static const struct member *next_with_lanes(struct leat_set_members *set) {
+        struct member *start = set->turn ? set->turn : set->first, *member = start;
+
+        if (set->n_lanes == 0 || !start)
+                return NULL;
+        do {
+                struct member *next = member->next ? member->next : set->first;
+
+                if (is_ready_by_lane(member)) {
+                        set->turn = next;
+                        return member;
+                }
+                member = next;
+        } while (member != start);
+        return NULL;
+}
+
+/* The next member of the batch; what is about a lane is only noted. */
+static const struct member *next_event(struct leat_set_members *set) {
+        struct poller_event event;
+
+        while (poller_next(&set->poller, &event)) {
+                struct member *member = event.owner;
+
+                if (event.kind == RECEIVER_LANE) {
+                        lanes_notice(event.owner, event.events);
+                        continue;
+                }
+                if (member->receiver && member->receiver->lanes)
+                        member->receiver->lanes->socket_is_ready = true;
+                return member;
         }
         return NULL;
 }
 
-/* epoll_wait() counts in milliseconds; epoll_pwait2() (Linux 5.11) does not round. */
-static int wait_for_events(struct leat_set_members *set, leat_deadline deadline) {
-        struct timespec left = deadline_left(deadline, INT64_MAX);
-        int64_t ms;
-        int n = -1;
+static const struct member *next_ready(struct leat_set_members *set) {
+        const struct member *member = next_event(set);
 
-#ifdef SYS_epoll_pwait2
-        n = (int) syscall(SYS_epoll_pwait2, set->epoll_fd, set->ready, BATCH,
-                          deadline == LEAT_FOREVER ? NULL : &left, NULL, 0);
-        if (n >= 0 || errno != ENOSYS)
-                return n;
-#endif
-        ms = deadline == LEAT_FOREVER ? -1 : (int64_t) left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000;
-        n = epoll_wait(set->epoll_fd, set->ready, BATCH, ms > 3600000 ? 3600000 : (int) ms);
-        return n;
+        if (member)
+                return member;
+        member = next_with_lanes(set);
+        if (member)
+                set->until_look = set->until_look > 0 ? set->until_look - 1 : 0;
+        else
+                set->until_look = set->gap = 1;
+        return member;
 }
 
-int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
-        struct leat_set_members *members = set.object;
-        struct member *member;
-        bool has_waited = false;
-        CALL_GUARD;
-        int n, r;
+/* Sockets get their turn between answers of lanes. */
+static int look(struct leat_set_members *set) {
+        int r = poller_fetch(&set->poller, LEAT_NOW);
 
-        if (!members)
-                return -EBADF;
-        r = set_ready_for_use(members);
+        set->gap = r > 0 ? 1 : set->gap < ANSWERS_BETWEEN_LOOKS ? set->gap * 2 : ANSWERS_BETWEEN_LOOKS;
+        set->until_look = set->gap = set->gap ? set->gap : 1;
+        return r;
+}
+
+static bool spin(struct leat_set_members *set) {
+        if (set->n_lanes == 0 || !spin_may(&set->spinner, 0))
+                return false;
+        spin_start(&set->spinner);
+        do
+                if (next_with_lanes(set)) {
+                        spin_succeeded(&set->spinner);
+                        return true;
+                }
+        while (spin_goes_on(&set->spinner));
+        return false;
+}
+
+/* All lanes of all members are armed: true, and their bells will tell. */
+static bool arm_lanes(struct leat_set_members *set) {
+        if (set->n_lanes == 0)
+                return true;
+        for (struct member *member = set->first; member; member = member->next) {
+                if (member->sender && watch_sender(set, member) == 0 && member->sender->lane &&
+                    !lane_writer_arm(member->sender->lane))
+                        return false;
+                if (member->receiver && member->receiver->lanes && !lanes_arm(member->receiver))
+                        return false;
+        }
+        return true;
+}
+
+static int sleep_until(struct leat_set_members *set, leat_deadline deadline) {
+        int64_t before;
+        int r;
+
+        if (set->n_lanes == 0)
+                return poller_fetch(&set->poller, deadline);
+        if (!arm_lanes(set))
+                return 0;
+        if (deadline == LEAT_NOW)
+                return poller_fetch(&set->poller, deadline);
+        before = deadline_now();
+        r = poller_fetch(&set->poller, deadline);
+        spin_slept(&set->spinner, deadline_now() - before);
+        return r;
+}
+
+static int wait_for_member(struct leat_set_members *set, uint64_t *ret_key, leat_deadline deadline) {
+        const struct member *member;
+        bool has_waited = false;
+        int r = poller_open(&set->poller);
+
         if (r < 0)
                 return r;
-        while (!(member = next_ready(members))) {
+        if (set->n_lanes > 0 && set->until_look == 0) {
+                (void) look(set);
+                has_waited = true;
+        }
+        while (!(member = next_ready(set))) {
                 if (has_waited && deadline_passed(deadline))
                         return deadline == LEAT_NOW ? LEAT_EMPTY : LEAT_TIMEOUT;
-                n = wait_for_events(members, deadline);
-                if (n < 0 && errno != EINTR)
-                        return -errno;
+                if (deadline != LEAT_NOW && spin(set))
+                        continue;
+                r = sleep_until(set, deadline);
+                if (r < 0 && r != -EINTR)
+                        return r;
                 has_waited = true;
-                members->next_ready = 0;
-                members->n_ready = n > 0 ? n : 0;
         }
         *ret_key = member->key;
         return 0;
 }
 
+int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
+        const struct member *member;
+
+        if (!set.object)
+                return -EBADF;
+        /* While lanes are busy nothing below calls the system. */
+        if (set.object->until_look > 0 && !poller_has_fetched(&set.object->poller) &&
+            set.object->poller.process == fork_generation()) {
+                member = next_with_lanes(set.object);
+                if (member) {
+                        set.object->until_look--;
+                        *ret_key = member->key;
+                        return 0;
+                }
+        }
+        CALL_GUARD;
+        return wait_for_member(set.object, ret_key, deadline);
+}
+
 int leat_set_arm(leat_set set, int *ret_descriptor) {
-        struct pollfd poll_fd = { .events = POLLIN };
         CALL_GUARD;
         int r;
 
         if (!set.object)
                 return -EBADF;
-        r = set_ready_for_use(set.object);
+        r = poller_open(&set.object->poller);
         if (r < 0)
                 return r;
-        poll_fd.fd = set.object->epoll_fd;
-        if (set.object->next_ready < set.object->n_ready || poll(&poll_fd, 1, 0) > 0)
+        if (poller_has_fetched(&set.object->poller) || next_with_lanes(set.object) ||
+            !arm_lanes(set.object) || poller_is_readable(&set.object->poller))
                 return LEAT_MORE;
-        *ret_descriptor = set.object->epoll_fd;
+        *ret_descriptor = set.object->poller.fd;
         return 0;
 }
 
@@ -312,10 +430,8 @@ void leat_set_close(leat_set *set) {
 
         if (!closed)
                 return;
-        for (size_t i = 0; i < closed->n_places; i++)
-                if (closed->places[i].member)
-                        remove_member(closed, closed->places[i].member);
-        (void) close_fd(closed->epoll_fd);
-        free(closed->places);
+        while (closed->first)
+                remove_member(closed, closed->first);
+        poller_close(&closed->poller);
         free(closed);
 }

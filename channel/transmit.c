@@ -102,7 +102,8 @@ static int transmit_memory(int fd, const struct transmission *transmission, int 
         r = packet_send(fd, parts, 2, fds, n_fds, deadline);
         if (r != -EMSGSIZE)
                 return r;
-        return packet_send(fd, parts, 1, fds, n_fds, deadline); /* Shrunk just now: a header alone always fits. */
+        return packet_send(fd, parts, 1, fds, n_fds,
+                           deadline); /* Shrunk just now: a header alone always fits. */
 }
 
 static int transmit_sealed(int fd, const struct transmission *transmission, leat_deadline deadline) {

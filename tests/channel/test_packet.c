@@ -51,7 +51,7 @@ Test(packet, another_version_kind_or_size_is_malformed) {
         cr_assert_eq(read_with(SIZE_MAX, 0, size), 0);
         for (unsigned byte = 0; byte < 256; byte++) {
                 cr_assert_eq(read_with(0, (uint8_t) byte, size), byte == 1 ? 0 : LEAT_MALFORMED, "version %u", byte);
-                cr_assert_eq(read_with(1, (uint8_t) byte, size), byte >= 1 && byte <= 3 ? 0 : LEAT_MALFORMED,
+                cr_assert_eq(read_with(1, (uint8_t) byte, size), byte >= 1 && byte <= PACKET_BARRIER ? 0 : LEAT_MALFORMED,
                              "kind %u", byte);
                 cr_assert_eq(read_with(3, (uint8_t) byte, size), byte == 0 ? 0 : LEAT_MALFORMED);
                 cr_assert_eq(read_with(10, (uint8_t) byte, size), byte == 0 ? 0 : LEAT_MALFORMED);

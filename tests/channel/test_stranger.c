@@ -264,7 +264,8 @@ static size_t endpoint_row(uint8_t kind, const struct leat_type *type, uint8_t *
 
         check_equal(plan_get(type, &plan), 0);
         row[0] = kind;
-        return 1 + fingerprint_write(&plan->fingerprint, row + 1);
+        row[1] = 0;
+        return 2 + fingerprint_write(&plan->fingerprint, row + 2);
 }
 
 static int sealed(size_t size, size_t hole, int seals) {
@@ -283,7 +284,7 @@ static int sealed(size_t size, size_t hole, int seals) {
 
 Test(stranger, passes_what_is_not_what_it_says) {
         int wrong[16], n = 0, pipe_fds[2], stream[2];
-        uint8_t row[FINGERPRINT_MAX_WIRE + 1];
+        uint8_t row[FINGERPRINT_MAX_WIRE + 2];
         struct forgery forgery;
 
         check_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
@@ -316,7 +317,7 @@ Test(stranger, passes_what_is_not_what_it_says) {
 }
 
 Test(stranger, passes_an_endpoint_of_another_type) {
-        uint8_t row[FINGERPRINT_MAX_WIRE + 1];
+        uint8_t row[FINGERPRINT_MAX_WIRE + 2];
         int fd = number_tx.object->connection->fd;
         struct forgery forgery = with_table(row, endpoint_row(3, big_type(), row), with_sender, sizeof(with_sender), &fd, 1);
 
@@ -326,7 +327,7 @@ Test(stranger, passes_an_endpoint_of_another_type) {
 }
 
 Test(stranger, passes_a_socket_that_is_nobodys_other_end) {
-        uint8_t row[FINGERPRINT_MAX_WIRE + 1];
+        uint8_t row[FINGERPRINT_MAX_WIRE + 2];
         int alone = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         struct forgery forgery;
         number got_number;

@@ -14,7 +14,14 @@
 #   leat_helper_program(NAME SOURCES … [LIBRARIES …])
 #       A program that tests start; not a test. Its path: $<TARGET_FILE:NAME>.
 #
+# While leat_transports is set, to LEAT_TRANSPORTS or some of it, what is registered is run once for each of them, as NAME.TRANSPORT.
+#
 # LIBRARIES is usually leat_static. Private headers of channel/ and kernel/ are found; support.h always is.
+
+# How the channels of a test carry their messages: a name, and what LEAT_LANES says to the library.
+# `lanes=always` and `automatic=automatic` join here when lanes can do all that channel/README.md lists as missing.
+set(LEAT_TRANSPORTS
+        socket=never)
 
 set(leat_support_dir ${CMAKE_CURRENT_LIST_DIR})
 set(leat_tests_bin ${CMAKE_BINARY_DIR}/tests/bin)
@@ -44,8 +51,21 @@ function(leat_register name seconds)
                 set(seconds 180)
         endif()
         math(EXPR limit "${seconds} + 60")
-        add_test(NAME ${folder}.${name} COMMAND run_test --seconds ${seconds} ${ARGN})
-        set_tests_properties(${folder}.${name} PROPERTIES TIMEOUT ${limit} SKIP_RETURN_CODE 77)
+        set(transports "=")
+        if(leat_transports)
+                set(transports ${leat_transports})
+        endif()
+        foreach(transport ${transports})
+                string(REGEX MATCH "^(.*)=(.*)$" transport ${transport})
+                set(test ${folder}.${name})
+                set(environment "")
+                if(CMAKE_MATCH_1)
+                        string(APPEND test .${CMAKE_MATCH_1})
+                        set(environment LEAT_LANES=${CMAKE_MATCH_2})
+                endif()
+                add_test(NAME ${test} COMMAND run_test --seconds ${seconds} ${ARGN})
+                set_tests_properties(${test} PROPERTIES TIMEOUT ${limit} SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+        endforeach()
 endfunction()
 
 function(leat_test name)

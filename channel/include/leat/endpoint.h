@@ -22,16 +22,35 @@ struct leat_receiver;
 struct leat_server;
 struct leat_encoding;
 
+/* A sender that proves busy gets a lane: a ring in memory that it shares with the receiver alone, some fifty times as fast as
+ * the socket that the channel begins with. Nothing else changes, but for the order between independent senders, which there
+ * never was. */
+enum leat_lanes {
+        LEAT_LANES_AUTOMATIC = 0, /* When it is worth it; the environment variable LEAT_LANES=always|never decides otherwise. */
+        LEAT_LANES_ALWAYS,        /* From the start where both ends are made, elsewhere from the first message on. */
+        LEAT_LANES_NEVER
+};
+
 /* What can be said about a channel when it is made; zero means the default. */
 struct leat_channel_options {
-        /* Bytes that may wait unread, as the system accounts them (a small message costs some 800 bytes more than
-         * it holds). At least this much is granted, up to what the system allows (net.core.wmem_max, see socket(7));
-         * T_capacity tells. Default: the system's (net.core.wmem_default). */
+        /* Bytes that may wait unread. On the channel's socket as the system accounts them (a small message costs some
+         * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
+         * see socket(7)). In a lane exactly so many, each message with 8 bytes more, 2 KiB to 1 GiB. T_capacity
+         * tells. Default: the system's (net.core.wmem_default), and 1 MiB in a lane. */
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
          * there with LEAT_TOO_LARGE. Default and ceiling: 1 GiB. It stays with this process: a receiver that moves
          * to another process has the default there. */
         size_t message_limit;
+        /* A sender that is handed on keeps `ordered` but not `lanes`, which says how the ends made here behave. */
+        enum leat_lanes lanes;
+        /* One order over all senders of the channel, in all processes: what was sent before is received before. Costs all
+         * that lanes save. */
+        bool ordered;
+        /* How many lanes the receiver grants, and how many bytes of memory it maps for them; who comes later stays on the
+         * socket. Defaults: 64, and 256 MiB. */
+        size_t lane_limit;
+        size_t lane_memory;
 };
 
 /* Makes a channel. -EINVAL (a type that cannot be a message), -EPROTO (a table of another version), -EMFILE,
@@ -58,7 +77,14 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
 LEAT_PUBLIC int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
                                  leat_deadline deadline);
 
-/* How many bytes the channel was granted, as the system accounts them. */
+/* Sends `n` messages that stand one behind the other, each of type->size bytes, in their order: as many calls of
+ * leat_sender_send would, but cheaper on a lane. All have the one deadline. Stops at the first that cannot be sent and returns
+ * its result; *ret_sent (which may be NULL) is always set to the number of those before it, which are sent: handles that
+ * they give are closed, those of the others are kept. */
+LEAT_PUBLIC int leat_sender_send_all(struct leat_sender *sender, const struct leat_type *type, const void *messages,
+                                     size_t n, size_t *ret_sent, leat_deadline deadline);
+
+/* How many bytes can wait unread: of the sender's lane once it has one, otherwise what the system granted its socket. */
 LEAT_PUBLIC int leat_sender_capacity(struct leat_sender *sender, size_t *ret_bytes);
 
 /* Closes and zeroes; NULL inside is fine. The channel ends for its receiver when the last sender is closed. */

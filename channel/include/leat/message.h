@@ -31,7 +31,7 @@
  *
  * 1 to 64 fields. Wrappers do not stand in one another: put a message between. All zero is a valid empty message of
  * every type (a variant's first alternative, an enum's first name). Declare types at file scope, in a header that both
- * sides share. A message without fields: LEAT_SIGNAL(tick).
+ * sides share. A message without fields: LEAT_SIGNAL(tick). Bytes as they are: leat_raw, see leat/raw.h.
  *
  * A variant is struct { NAME_tag tag; union { alternatives }; }, with a constructor for each alternative:
  * shape_dot((point){ 3, 4 }), shape_nothing(); its tags are shape_tag_dot and so on. Alternatives are elements
@@ -47,6 +47,7 @@
  *     int  T_channel(T_sender *ret_tx, T_receiver *ret_rx)                    (leat_channel_open)
  *     int  T_channel_with(const struct leat_channel_options *, T_sender *ret_tx, T_receiver *ret_rx)
  *     int  T_send(T_sender, const T *, leat_deadline)                        (leat_sender_send)
+ *     int  T_send_all(T_sender, const T *messages, size_t n, size_t *ret_sent, leat_deadline)   (leat_sender_send_all)
  *     int  T_recv(T_receiver, T *ret_message, leat_deadline)                 (leat_receiver_recv)
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
  *     void T_release(T_receiver)                                             (leat_receiver_release)
@@ -237,6 +238,11 @@
         LEAT_FUNCTION_ int T##_send(T##_sender sender_, const T *message_, leat_deadline deadline_)     \
         {                                                                                               \
                 return leat_sender_send(sender_.object, T##_type(), message_, deadline_);               \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_send_all(T##_sender sender_, const T *messages_, size_t n_, size_t *ret_sent_, \
+                                        leat_deadline deadline_)                                        \
+        {                                                                                               \
+                return leat_sender_send_all(sender_.object, T##_type(), messages_, n_, ret_sent_, deadline_); \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_recv(T##_receiver receiver_, T *ret_message_, leat_deadline deadline_)   \
         {                                                                                               \

@@ -71,7 +71,12 @@ enum leat_shape {
         LEAT_SHAPE_fixed_array  /* T name[count] */
 };
 
-enum leat_type_kind { LEAT_TYPE_message = 1, LEAT_TYPE_variant, LEAT_TYPE_enum };
+enum leat_type_kind {
+        LEAT_TYPE_message = 1,
+        LEAT_TYPE_variant,
+        LEAT_TYPE_enum,
+        LEAT_TYPE_raw /* leat_raw alone: bytes that travel as they are. In another message it is one of bytes. */
+};
 
 struct leat_type;
 

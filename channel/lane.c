@@ -1,0 +1,151 @@
+/* The packets about a lane are few and small; their bodies are numbers in a row, little-endian like everything else.
+ *
+ * A bell is a packet of one byte, so that it can be told from a message by its size alone, without taking it: behind a
+ * bell there may be a packet with handles, which must stay where it is until its record's turn comes. */
+#include "lane.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "descriptor.h"
+#include "packet.h"
+
+#define IDENTITY_SIZE sizeof(((struct lane_identity *) NULL)->bytes)
+#define OFFER_SIZE    (IDENTITY_SIZE + 16)
+#define MARKER_SIZE   IDENTITY_SIZE
+#define BARRIER_SIZE  (IDENTITY_SIZE + 8)
+
+static uint8_t *put_identity(uint8_t *to, const struct lane_identity *identity) {
+        memcpy(to, identity->bytes, IDENTITY_SIZE);
+        return to + IDENTITY_SIZE;
+}
+
+static uint8_t *put_number(uint8_t *to, uint64_t number) {
+        for (size_t i = 0; i < 8; i++)
+                to[i] = (uint8_t) (number >> (8 * i));
+        return to + 8;
+}
+
+static uint64_t get_number(const uint8_t *from) {
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < 8; i++)
+                number |= (uint64_t) from[i] << (8 * i);
+        return number;
+}
+
+static int send_control(int fd, enum packet_kind kind, uint32_t tag, uint8_t *body, size_t body_size,
+                        const int *fds, size_t n_fds, leat_deadline deadline) {
+        struct packet_header header = { .kind = kind, .tag = tag, .body_size = body_size };
+        uint8_t header_bytes[PACKET_HEADER_SIZE];
+        struct iovec parts[] = { { .iov_base = header_bytes, .iov_len = sizeof(header_bytes) },
+                                 { .iov_base = body, .iov_len = body_size } };
+
+        packet_write_header(&header, header_bytes);
+        return packet_send(fd, parts, 2, fds, n_fds, deadline);
+}
+
+int lane_send_offer(int fd, uint32_t tag, const struct lane_offer *offer, int memory, int socket,
+                    leat_deadline deadline) {
+        const int fds[LANE_OFFER_DESCRIPTORS] = { memory, socket };
+        uint8_t body[OFFER_SIZE];
+
+        put_number(put_number(put_identity(body, &offer->identity), offer->size), offer->limit);
+        return send_control(fd, PACKET_OFFER, tag, body, sizeof(body), fds, LANE_OFFER_DESCRIPTORS, deadline);
+}
+
+int lane_send_marker(int fd, uint32_t tag, const struct lane_identity *identity, leat_deadline deadline) {
+        uint8_t body[MARKER_SIZE];
+
+        put_identity(body, identity);
+        return send_control(fd, PACKET_MARKER, tag, body, sizeof(body), NULL, 0, deadline);
+}
+
+int lane_send_barrier(int fd, uint32_t tag, const struct lane_barrier *barrier, leat_deadline deadline) {
+        uint8_t body[BARRIER_SIZE];
+
+        put_number(put_identity(body, &barrier->identity), barrier->position);
+        return send_control(fd, PACKET_BARRIER, tag, body, sizeof(body), NULL, 0, deadline);
+}
+
+int lane_read_offer(const uint8_t *body, size_t size, struct lane_offer *ret_offer) {
+        if (size != OFFER_SIZE)
+                return LEAT_MALFORMED;
+        memcpy(ret_offer->identity.bytes, body, IDENTITY_SIZE);
+        ret_offer->size = get_number(body + IDENTITY_SIZE);
+        ret_offer->limit = get_number(body + IDENTITY_SIZE + 8);
+        return 0;
+}
+
+int lane_read_marker(const uint8_t *body, size_t size, struct lane_identity *ret_identity) {
+        if (size != MARKER_SIZE)
+                return LEAT_MALFORMED;
+        memcpy(ret_identity->bytes, body, IDENTITY_SIZE);
+        return 0;
+}
+
+int lane_read_barrier(const uint8_t *body, size_t size, struct lane_barrier *ret_barrier) {
+        if (size != BARRIER_SIZE)
+                return LEAT_MALFORMED;
+        memcpy(ret_barrier->identity.bytes, body, IDENTITY_SIZE);
+        ret_barrier->position = get_number(body + IDENTITY_SIZE);
+        return 0;
+}
+
+int lane_ring_bell(int socket) {
+        static const uint8_t bell = 'B';
+
+        for (;;) {
+                if (send(socket, &bell, sizeof(bell), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+                        return 0;
+                if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+                        return LEAT_DISCONNECTED;
+                if (errno != EINTR)
+                        return 0; /* Full of bells, or no memory: one that waits rings as well. */
+        }
+}
+
+/* Takes one packet that was seen to be small, and what a stranger may have put beside it. */
+static void take_small(int socket, uint8_t *ret_byte) {
+        struct packet packet = { .data = ret_byte, .capacity = 1 };
+
+        if (packet_receive(socket, &packet, PACKET_MAX_DESCRIPTORS, LEAT_NOW) != 0)
+                return;
+        for (size_t i = 0; i < packet.n_fds; i++)
+                (void) descriptor_dispose(packet.fds[i]);
+}
+
+static ssize_t size_of_next(int socket) {
+        uint8_t ignored;
+        ssize_t size;
+
+        do
+                size = recv(socket, &ignored, sizeof(ignored), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+        while (size < 0 && errno == EINTR);
+        return size;
+}
+
+void lane_drain_bells(int socket) {
+        uint8_t byte;
+
+        for (;;) {
+                ssize_t size = size_of_next(socket);
+
+                if (size <= 0 || size >= PACKET_HEADER_SIZE)
+                        return;
+                take_small(socket, &byte);
+        }
+}
+
+int lane_take_answer(int socket) {
+        uint8_t answer = LANE_REFUSED;
+        ssize_t size = size_of_next(socket);
+
+        if (size < 0)
+                return errno == EAGAIN ? LEAT_EMPTY : LEAT_REFUSED;
+        if (size != 1)
+                return LEAT_REFUSED; /* The end, or something else that is no answer. */
+        take_small(socket, &answer);
+        return answer == LANE_ACCEPTED ? 0 : LEAT_REFUSED;
+}

@@ -1,0 +1,236 @@
+/* The other side may write anything into the memory at any time. So bytes are copied out before anybody looks at them, the ring's own
+ * words are checked in ring.h, and what makes no sense ends this lane and nothing else.
+ *
+ * A large message comes in pieces and is gathered in memory of the receiver's own, which grows with what arrives and not with
+ * what is claimed. */
+#include "lane_reader.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "descriptor.h"
+#include "fork.h"
+#include "guard.h"
+#include "leat/error.h"
+#include "poller.h"
+#include "ring_memory.h"
+
+/* A socket holds some 270 packets of one byte; each arming brings one at the most. */
+#define DRAINED_AFTER 64
+
+int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+                       struct lane_reader **ret_lane) {
+        free_cleanup struct lane_reader *lane = calloc(1, sizeof(*lane));
+        void *mapped;
+        int r;
+
+        if (!lane)
+                return -ENOMEM;
+        r = ring_memory_map(memory, (size_t) offer->size, &mapped);
+        if (r < 0)
+                return r;
+        ring_reader_init(&lane->ring, mapped, (size_t) offer->size, (size_t) offer->limit, 0);
+        lane->identity = offer->identity;
+        lane->memory = memory;
+        lane->socket = socket;
+        lane->place = lane->set_place = POLLER_NOWHERE;
+        lane->receiver = receiver;
+        lane->process = fork_generation();
+        *ret_lane = take_pointer(&lane);
+        return 0;
+}
+
+int lane_reader_claim(struct lane_reader *lane) {
+        uint32_t mine = (uint32_t) getpid();
+        void *mapped;
+        int r;
+
+        if (lane->process != fork_generation()) {
+                r = ring_memory_map(lane->memory, lane->ring.size, &mapped);
+                if (r < 0)
+                        return r;
+                lane->ring.memory = mapped;
+                lane->ring.data = (const uint8_t *) mapped + RING_WORDS_SIZE;
+                lane->process = fork_generation();
+        }
+        if (lane->owner != mine && !ring_claim(&lane->ring, lane->owner, mine))
+                return -EBUSY;
+        lane->owner = mine;
+        return 0;
+}
+
+struct lane_reader *lane_reader_free(struct lane_reader *lane) {
+        if (!lane)
+                return NULL;
+        (void) ring_memory_unmap(lane->ring.memory, lane->ring.size);
+        (void) close_fd(lane->memory);
+        descriptor_close_socket(lane->socket);
+        buffer_free(&lane->gathered);
+        free(lane);
+        return NULL;
+}
+
+void lane_reader_publish(struct lane_reader *lane) {
+        if (ring_publish_tail(&lane->ring)) {
+                CALL_GUARD;
+
+                if (lane_ring_bell(lane->socket) != 0)
+                        lane->is_hung = true;
+        }
+}
+
+static void consume(struct lane_reader *lane, struct ring_record record) {
+        if (ring_consume(&lane->ring, record))
+                lane_reader_publish(lane);
+}
+
+void lane_reader_skip(struct lane_reader *lane) {
+        consume(lane, (struct ring_record){ .size = 0, .kind = LANE_PACKET });
+}
+
+bool lane_reader_arm(struct lane_reader *lane) {
+        if (lane->is_hung)
+                return false;
+        lane_reader_publish(lane);
+        if (!ring_reader_arm(&lane->ring))
+                return false;
+        if (++lane->armings >= DRAINED_AFTER) {
+                lane_drain_bells(lane->socket);
+                lane->armings = 0;
+        }
+        lane->is_armed = true;
+        return true;
+}
+
+/* The room is never smaller than a packet, which may be received into it next: it would move under the message. */
+static int take_whole(struct lane_reader *lane, struct ring_record record, struct buffer *room, size_t limit,
+                      struct lane_message *ret_message) {
+        int r = record.size > limit ? LEAT_TOO_LARGE : 0;
+
+        if (r == 0) {
+                room->size = 0;
+                r = buffer_reserve(room, record.size < PACKET_MAX_SIZE ? PACKET_MAX_SIZE : record.size);
+        }
+        if (r == 0 && record.size > 0)
+                memcpy(room->data, ring_payload(&lane->ring), record.size);
+        consume(lane, record);
+        if (r == 0)
+                *ret_message = (struct lane_message){ .encoding = record.aux,
+                                                      .size = record.size,
+                                                      .where = LANE_IN_ROOM };
+        return r;
+}
+
+static void give_up(struct lane_reader *lane) {
+        lane->gathers = false;
+        buffer_reset(&lane->gathered);
+}
+
+/* Adds a piece. What is over the limit, or has no memory, is dropped as it comes, and said once. */
+static int gather(struct lane_reader *lane, const uint8_t *bytes, size_t size) {
+        int r;
+
+        if (size > lane->total - lane->arrived)
+                return LEAT_DISCONNECTED;
+        lane->arrived += size;
+        if (lane->drops)
+                return 0;
+        r = buffer_append(&lane->gathered, bytes, size);
+        if (r < 0) {
+                lane->drops = true;
+                buffer_free(&lane->gathered);
+        }
+        return r;
+}
+
+static int begin(struct lane_reader *lane, struct ring_record record, size_t limit) {
+        const uint8_t *payload = ring_payload(&lane->ring);
+        uint64_t total;
+        int r;
+
+        if (lane->gathers || record.size < sizeof(total))
+                return LEAT_DISCONNECTED;
+        memcpy(&total, payload, sizeof(total));
+        total = le64toh(total);
+        if (total > LANE_STREAM_MAX)
+                return LEAT_DISCONNECTED;
+        buffer_reset(&lane->gathered);
+        lane->gathers = true;
+        lane->drops = total > limit;
+        lane->encoding = record.aux;
+        lane->total = total;
+        lane->arrived = 0;
+        r = gather(lane, payload + sizeof(total), record.size - sizeof(total));
+        return r == 0 && lane->drops ? LEAT_TOO_LARGE : r;
+}
+
+/* LEAT_EMPTY: more is to come. */
+static int take_piece(struct lane_reader *lane, struct ring_record record, size_t limit,
+                      struct lane_message *ret_message) {
+        int r;
+
+        if (record.kind == LANE_FIRST)
+                r = begin(lane, record, limit);
+        else
+                r = lane->gathers ? gather(lane, ring_payload(&lane->ring), record.size) : LEAT_DISCONNECTED;
+        if (r == LEAT_DISCONNECTED)
+                return r;
+        consume(lane, record);
+        if (lane->arrived < lane->total)
+                return r == 0 ? LEAT_EMPTY : r;
+        lane->gathers = false;
+        if (r == 0 && lane->drops)
+                return LEAT_EMPTY; /* Its end; it has been said. */
+        if (r == 0)
+                *ret_message = (struct lane_message){ .encoding = lane->encoding,
+                                                      .size = lane->gathered.size,
+                                                      .where = LANE_GATHERED };
+        return r;
+}
+
+static int abort_stream(struct lane_reader *lane, struct ring_record record) {
+        if (!lane->gathers || record.size > 0)
+                return LEAT_DISCONNECTED;
+        consume(lane, record);
+        give_up(lane);
+        return LEAT_EMPTY;
+}
+
+static int take_record(struct lane_reader *lane, struct ring_record record, struct buffer *room, size_t limit,
+                       struct lane_message *ret_message) {
+        /* Nothing comes between the pieces of a message. */
+        switch (record.kind) {
+        case LANE_MESSAGE:
+                return lane->gathers ? LEAT_DISCONNECTED : take_whole(lane, record, room, limit, ret_message);
+        case LANE_PACKET:
+                if (lane->gathers || record.size > 0)
+                        return LEAT_DISCONNECTED;
+                *ret_message = (struct lane_message){ .where = LANE_ON_SOCKET };
+                return 0;
+        case LANE_FIRST:
+        case LANE_PIECE:
+                return take_piece(lane, record, limit, ret_message);
+        case LANE_ABORT:
+                return abort_stream(lane, record);
+        default:
+                return LEAT_DISCONNECTED;
+        }
+}
+
+int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t message_limit,
+                     struct lane_message *ret_message) {
+        struct ring_record record;
+
+        switch (ring_peek(&lane->ring, &record)) {
+        case RING_EMPTY:
+                return LEAT_EMPTY;
+        case RING_RECORD:
+                return take_record(lane, record, room, message_limit, ret_message);
+        default:
+                return LEAT_DISCONNECTED;
+        }
+}

@@ -1,0 +1,71 @@
+/* A receiver's end of one lane: what is in its ring, as messages. */
+#ifndef LEAT_CHANNEL_LANE_READER_H
+#define LEAT_CHANNEL_LANE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "lane.h"
+#include "ring.h"
+
+struct lane_reader {
+        struct ring_reader ring;
+        bool is_open;  /* Its marker has come; until then nothing is read. */
+        bool is_armed; /* Empty when last looked at, and a bell will tell. */
+        bool is_hung;  /* Its socket is at its end: what is in the ring is all that comes. */
+
+        /* A message that comes in pieces. */
+        bool gathers;
+        bool drops; /* It is over the limit. */
+        uint8_t encoding;
+        uint64_t total;
+        uint64_t arrived;
+        struct buffer gathered;
+
+        struct lane_identity identity;
+        int memory; /* For a forked child, which has to map it anew. */
+        int socket;
+        uint64_t process;   /* fork_generation() of the process that has it mapped. */
+        uint32_t owner;     /* What stands in the ring while this process reads it. */
+        unsigned armings;   /* Since the bells were drained. */
+        unsigned fruitless; /* Looks in a row that found nothing. */
+        uint32_t place;     /* In the receiver's poller, */
+        uint32_t set_place; /* and in its set's. */
+        struct leat_receiver *receiver;
+};
+
+struct lane_message {
+        uint8_t encoding;
+        size_t size;
+        enum { LANE_IN_ROOM, LANE_GATHERED, LANE_ON_SOCKET } where;
+};
+
+/* Maps the memory of an offer that has been checked. Owns both descriptors after success only. 0; negative errno. */
+int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+                       struct lane_reader **ret_lane);
+
+/* Closes and unmaps. NULL is fine; returns NULL. */
+struct lane_reader *lane_reader_free(struct lane_reader *lane);
+
+/* The next message, once it is whole: its bytes are in `room` or in lane->gathered, or a packet of the lane's socket. 0; LEAT_EMPTY;
+ * LEAT_TOO_LARGE (and it is gone); LEAT_DISCONNECTED: what is there makes no sense; -ENOMEM (and it is gone).
+ * LANE_ON_SOCKET leaves the record: lane_reader_skip() goes on behind it. */
+int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t message_limit,
+                     struct lane_message *ret_message);
+void lane_reader_skip(struct lane_reader *lane);
+
+/* In a forked child: maps it anew and takes it over. 0; -EBUSY: another process has; -ENOMEM and the like. */
+int lane_reader_claim(struct lane_reader *lane);
+static inline bool lane_reader_is_owner(const struct lane_reader *lane) {
+        return ring_owner(&lane->ring) == lane->owner;
+}
+
+/* Tells the sender how far it has been read. May call the system. */
+void lane_reader_publish(struct lane_reader *lane);
+
+/* Nothing is there and a bell will tell when that changes: true. */
+bool lane_reader_arm(struct lane_reader *lane);
+
+#endif

@@ -1,0 +1,87 @@
+/* All lanes of one receiver, and its channel's socket beside them. */
+#ifndef LEAT_CHANNEL_LANES_H
+#define LEAT_CHANNEL_LANES_H
+
+#include <string.h>
+
+#include "fork.h"
+#include "incoming.h"
+#include "lane_reader.h"
+#include "receiver.h"
+#include "spin.h"
+
+#define LANES_DEFAULT_LIMIT  64
+#define LANES_DEFAULT_MEMORY ((size_t) 256 << 20)
+
+/* What one lane may say before it is another one's turn. A message costs its bytes and LANES_MESSAGE_COST. */
+#define LANES_TURN         ((int64_t) 256 << 10)
+#define LANES_MESSAGE_COST 4096
+
+struct lanes {
+        struct lane_reader *current; /* Whose turn it is; NULL when none. */
+        int64_t turn;                /* What is left of it. */
+        const struct leat_type
+                *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
+        size_t image_size;
+        uint64_t process; /* fork_generation() of the process that reads. */
+
+        struct lane_reader **list;
+        size_t n;
+        size_t capacity;
+        size_t next;    /* Behind the one whose turn it is. */
+        size_t n_awake; /* Open and not armed. */
+        size_t mapped;
+        struct spinner spinner;
+        int64_t looked; /* When the sockets were looked at last. */
+        bool socket_is_ready;
+        bool has_barrier; /* The channel's socket waits for a lane. */
+        struct lane_barrier barrier;
+};
+
+/* A message whose memory is its image, when the next thing in the current lane is one. No system call, no lock. */
+static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type *type, void *ret_message) {
+        struct lane_reader *lane = lanes->current;
+        struct ring_record record;
+
+        if (!lane || type != lanes->image_type || lanes->turn <= 0 || lanes->process != fork_generation() ||
+            ring_peek(&lane->ring, &record) != RING_RECORD || record.kind != LANE_MESSAGE ||
+            record.aux != ENCODING_PLAIN || record.size != lanes->image_size || lane->gathers)
+                return false;
+        memcpy(ret_message, ring_payload(&lane->ring), lanes->image_size);
+        lanes->turn -= (int64_t) lanes->image_size + LANES_MESSAGE_COST;
+        if (ring_consume(&lane->ring, record))
+                lane_reader_publish(lane);
+        return true;
+}
+
+/* Adds a lane that both ends know already, in one process: open from the start. Owns both descriptors after success only.
+ * 0; LEAT_REFUSED over the limits; negative errno. */
+int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
+
+/* An offer that came by the channel's socket, with its two descriptors, which are taken over. It is answered. */
+void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
+void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity);
+void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier);
+
+/* Waits awake until the current lane has something; false when that is not worth it, or did not help. No system call. */
+bool lanes_spin(struct leat_receiver *receiver);
+
+/* As incoming_take(), for a receiver with lanes. */
+int lanes_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
+
+/* Whether a receive would find something, as far as the rings and what was seen of the sockets tell. No system call. */
+bool lanes_have_something(const struct leat_receiver *receiver);
+
+/* All that is awake is armed: true, and a bell will tell. False: there is something. */
+bool lanes_arm(struct leat_receiver *receiver);
+
+/* Registers all that can become ready with a poller. 0; negative errno. */
+int lanes_watch(struct leat_receiver *receiver, struct poller *poller);
+
+/* Something has happened at a lane's socket. */
+void lanes_notice(struct lane_reader *lane, uint32_t events);
+
+/* NULL is fine; returns NULL. */
+struct lanes *lanes_free(struct leat_receiver *receiver);
+
+#endif

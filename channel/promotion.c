@@ -1,0 +1,107 @@
+/* A lane costs memory, two descriptors and some 50 us, so it is for a sender that has proved busy: ROW messages in a row, BUSY_NS
+ * apart on average. It is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
+#include "promotion.h"
+
+#include "cleanup.h"
+#include "deadline.h"
+#include "fingerprint.h"
+
+#define ROW        64U
+#define BUSY_NS    INT64_C(500000)
+#define MAX_MISSES 10U
+
+/* What could not be done now (no descriptors, no memory, a full socket) is tried again after longer and longer rows. */
+static uint32_t row_of(const struct promotion *promotion, const struct connection *connection) {
+        uint32_t row = connection->lanes == LEAT_LANES_ALWAYS ? 1 : ROW;
+
+        return row << promotion->misses;
+}
+
+static void miss(struct promotion *promotion) {
+        promotion->sent = 0;
+        if (promotion->misses < MAX_MISSES)
+                promotion->misses++;
+}
+
+static void offer(struct promotion *promotion, const struct connection *connection) {
+        struct lane_writer *lane;
+        struct lane_parts parts;
+        int r = lane_writer_create(connection->ring_limit, &lane, &parts);
+
+        if (r == 0) {
+                r = lane_send_offer(connection->fd, fingerprint_tag(&connection->fingerprint), &parts.offer,
+                                    parts.memory, parts.socket, LEAT_NOW);
+                (void) close_fd(parts.memory);
+                (void) close_fd(parts.socket);
+                if (r == 0) {
+                        promotion->state = PROMOTION_OFFERED;
+                        promotion->lane = lane;
+                        return;
+                }
+                lane_writer_free(lane);
+        }
+        if (r == LEAT_REFUSED)
+                promotion->state = PROMOTION_REFUSED; /* It takes no descriptors at all. */
+        else
+                miss(promotion);
+}
+
+void promotion_count(struct promotion *promotion, const struct connection *connection) {
+        uint32_t row;
+
+        if (promotion->state != PROMOTION_COUNTING)
+                return;
+        if (!connection_allows_lanes(connection)) {
+                promotion->state = PROMOTION_REFUSED;
+                return;
+        }
+        row = row_of(promotion, connection);
+        if (promotion->sent++ == 0)
+                promotion->since = deadline_now();
+        if (promotion->sent < row)
+                return;
+        if (connection->lanes == LEAT_LANES_ALWAYS ||
+            deadline_now() - promotion->since <= (int64_t) row * BUSY_NS)
+                offer(promotion, connection);
+        else
+                promotion->sent = 0;
+}
+
+static void hear_answer(struct promotion *promotion) {
+        int r = lane_take_answer(lane_writer_socket(promotion->lane));
+
+        if (r == 0) {
+                promotion->state = PROMOTION_ACCEPTED;
+        } else if (r == LEAT_REFUSED) {
+                promotion->lane = lane_writer_free(promotion->lane);
+                promotion->state = PROMOTION_REFUSED;
+        }
+}
+
+struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection) {
+        if (!promotion->lane)
+                return NULL;
+        if (lane_writer_is_inherited(promotion->lane)) {
+                /* The parent's offer. All that went out until the fork went by the socket. */
+                promotion_end(promotion);
+                return NULL;
+        }
+        if (promotion->state == PROMOTION_OFFERED)
+                hear_answer(promotion);
+        if (promotion->state != PROMOTION_ACCEPTED ||
+            lane_send_marker(connection->fd, fingerprint_tag(&connection->fingerprint),
+                             &promotion->lane->identity, LEAT_NOW) != 0)
+                return NULL;
+        promotion->state = PROMOTION_DONE;
+        return take_pointer(&promotion->lane);
+}
+
+struct promotion promotion_clone(const struct promotion *promotion) {
+        return (struct promotion){ .state = promotion->state == PROMOTION_REFUSED ? PROMOTION_REFUSED
+                                                                                  : PROMOTION_COUNTING };
+}
+
+void promotion_end(struct promotion *promotion) {
+        lane_writer_free(promotion->lane);
+        *promotion = (struct promotion){ .state = PROMOTION_COUNTING };
+}

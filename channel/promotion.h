@@ -1,0 +1,36 @@
+/* Whether and how a sender that began on the channel's socket gets a lane. */
+#ifndef LEAT_CHANNEL_PROMOTION_H
+#define LEAT_CHANNEL_PROMOTION_H
+
+#include "connection.h"
+#include "lane_writer.h"
+
+enum promotion_state {
+        PROMOTION_COUNTING, /* Is it busy? */
+        PROMOTION_OFFERED,  /* The receiver has not answered yet. */
+        PROMOTION_ACCEPTED, /* The marker is not in the socket yet. */
+        PROMOTION_DONE,     /* It has its lane. */
+        PROMOTION_REFUSED   /* It stays on the socket for good. */
+};
+
+/* All zero: a sender that has sent nothing. */
+struct promotion {
+        enum promotion_state state;
+        uint32_t sent;   /* Messages of the present row. */
+        uint32_t misses; /* Offers that could not be made. */
+        int64_t since;   /* When the row began. */
+        struct lane_writer *lane;
+};
+
+/* Before a message goes out: the lane, the caller's from now on, if it is open for this very message; or NULL. Never waits. */
+struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection);
+
+/* A message went by the socket. May make an offer; never waits. */
+void promotion_count(struct promotion *promotion, const struct connection *connection);
+
+/* Of a clone: what it need not find out again. */
+struct promotion promotion_clone(const struct promotion *promotion);
+
+void promotion_end(struct promotion *promotion);
+
+#endif

@@ -1,0 +1,104 @@
+/* Raw bytes: what they are when they are sent, and loan and borrow, by which they are not even copied.
+ *
+ * A loan is room in the sender's lane, or, without one, in the memory where its messages are made anyway. A lane's room is only
+ * reserved: nothing of it can be seen before it is sent, so that a loan can be dropped by forgetting it. */
+#include "raw.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "guard.h"
+#include "receiver.h"
+
+int raw_read(const void *message, leat_raw *ret_raw) {
+        leat_raw raw;
+
+        memcpy(&raw, message, sizeof(raw));
+        if (!raw.data && raw.size > 0)
+                return -EINVAL;
+        *ret_raw = raw;
+        return 0;
+}
+
+bool raw_drop_inherited_loan(struct leat_sender *sender) {
+        if (!sender->loan.in_lane || (sender->lane && !lane_writer_is_inherited(sender->lane)))
+                return false;
+        leat_sender_cancel_loan(sender);
+        return true;
+}
+
+static int loan_memory(struct leat_sender *sender, size_t size, void **ret_room) {
+        int r = buffer_reserve(&sender->body, size > 0 ? size : 1);
+
+        if (r == 0)
+                *ret_room = sender->body.data;
+        return r;
+}
+
+int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, leat_deadline deadline) {
+        const struct plan *plan;
+        void *room;
+        bool in_lane;
+        int r;
+
+        if (!sender)
+                return -EBADF;
+        r = sender_plan_for(sender, leat_raw_type(), &plan);
+        if (r < 0)
+                return r;
+        if (raw_has_loan(sender))
+                return -EBUSY;
+        if (size > RECEIVER_MESSAGE_LIMIT)
+                return LEAT_TOO_LARGE;
+        in_lane = sender->lane && !lane_writer_is_inherited(sender->lane);
+        if (in_lane) {
+                r = lane_writer_loan(sender->lane, size, deadline, &room);
+                in_lane = r != LEAT_TOO_LARGE;
+        }
+        if (!in_lane)
+                r = loan_memory(sender, size, &room);
+        if (r != 0)
+                return r;
+        sender->loan = (struct loan){ .room = room, .size = size, .in_lane = in_lane };
+        *ret_room = room;
+        return 0;
+}
+
+static int send_memory(struct leat_sender *sender, size_t used, leat_deadline deadline) {
+        static const struct buffer no_table;
+        struct transmission transmission = { .encoding = ENCODING_RAW,
+                                             .tag = fingerprint_tag(&sender->connection->fingerprint),
+                                             .body = sender->loan.room,
+                                             .body_size = used,
+                                             .table = &no_table,
+                                             .sealed_fd = -1 };
+        CALL_GUARD;
+
+        return sender_transmit(sender, &transmission, deadline);
+}
+
+int leat_sender_send_loan(struct leat_sender *sender, size_t used, leat_deadline deadline) {
+        int r;
+
+        if (!sender)
+                return -EBADF;
+        if (!raw_has_loan(sender) || used > sender->loan.size)
+                return -EINVAL;
+        r = sender->loan.in_lane ? lane_writer_send_loan(sender->lane, ENCODING_RAW, used)
+                                 : send_memory(sender, used, deadline);
+        if (r == 0)
+                leat_sender_cancel_loan(sender);
+        return r;
+}
+
+void leat_sender_cancel_loan(struct leat_sender *sender) {
+        if (!sender || !sender->loan.room)
+                return;
+        sender->loan = (struct loan){ .room = NULL };
+        buffer_reset(&sender->body);
+}
+
+int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type, leat_raw *ret_view,
+                         leat_deadline deadline) {
+        return leat_receiver_recv(receiver, type, ret_view, deadline);
+}
