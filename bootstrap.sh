@@ -9,11 +9,13 @@ usage() {
         cat <<'TEXT'
 usage: ./bootstrap.sh run    install what is missing, build, start the kernel with its three plugins
        ./bootstrap.sh test   install what is missing, build, run all tests
+       ./bootstrap.sh bench  install what is missing, build, measure the channels and what they are compared with
 TEXT
 }
 
 build_packages='gcc libc6-dev cmake ninja-build pkgconf libmsgpack-dev libsodium-dev libjansson-dev'
 test_packages='g++ clang libcriterion-dev python3 netcat-openbsd strace procps spin'
+bench_packages='libglib2.0-dev libnng-dev libzmq3-dev'
 
 say() {
         echo "bootstrap: $*" >&2
@@ -83,12 +85,19 @@ run_tests() {
         exec ctest --preset release </dev/null
 }
 
+run_benchmarks() {
+        # shellcheck disable=SC2086
+        install_missing $build_packages $bench_packages
+        build OFF
+        exec build/release/bin/leat-bench
+}
+
 if [ $# -ne 1 ]; then
         usage >&2
         exit 2
 fi
 case $1 in
-run | test) ;;
+run | test | bench) ;;
 -h | --help | help)
         usage
         exit 0
@@ -102,4 +111,5 @@ cd "$(dirname "$0")"
 case $1 in
 run) run ;;
 test) run_tests ;;
+bench) run_benchmarks ;;
 esac

@@ -93,6 +93,12 @@ const struct peer *const peers[] = {
 #ifdef BENCH_GLIB
         &peer_glib,
 #endif
+#ifdef BENCH_NNG
+        &peer_nng,
+#endif
+#ifdef BENCH_ZEROMQ
+        &peer_zeromq,
+#endif
         &peer_json,         &peer_once,          &peer_once_raw,     &peer_pass,
         &peer_clone,        &peer_bootstrap,     &peer_memory,       NULL,
 };
