@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "lanes.h"
 #include "receiver.h"
 #include "sender.h"
 #include "shared_memory.h"
@@ -60,8 +61,8 @@ static int describe_receiver(const void *field, struct handle *handle) {
                 return LEAT_EMPTY;
         if (!endpoint.given)
                 return -EINVAL; /* A receiver has one owner: it can only be given. */
-        if (receiver->set)
-                return -EBUSY;
+        if (receiver->set || (receiver->lanes && receiver->lanes->n > 0))
+                return -EBUSY; /* Its lanes would stay behind. */
         handle->fd = receiver->connection->fd;
         handle->connection = receiver->connection;
         handle->giver.receiver = endpoint.given;

@@ -16,9 +16,10 @@ fail() {
 names=$("$1" --list | cut -d ' ' -f 1)
 [ "$(printf '%s\n' "$names" | wc -l)" -ge 20 ] || fail "few benchmarks: $names"
 
-# All but the largest, which take long under a sanitizer.
+# All but the largest, which take long under a sanitizer, and those of raw bytes: in a lane they sometimes hang today (see
+# channel/README.md), which leat-bench says as it should.
 # shellcheck disable=SC2086,SC2046 # one word a name
-output=$("$1" --seconds 0.01 --rounds 1 --json "$folder/all.json" $(printf '%s\n' $names | grep -v -e 16m)) ||
+output=$("$1" --seconds 0.01 --rounds 1 --json "$folder/all.json" $(printf '%s\n' $names | grep -v -e 16m -e copy -e place)) ||
         fail "exit code $?"
 printf '%s\n' "$output"
 for word in machine: kernel: pinning: plain64: 'bare ring' 'SEQPACKET pair' 'mutex queue' Leat; do
