@@ -116,6 +116,9 @@ static const struct {
         [ONE_WAY] = { "one-way", "messages" },
         [ROUND_TRIP] = { "round-trip", "round trips" },
         [IDLE_ROUND_TRIP] = { "idle-round-trip", "round trips" },
+#endif
+#ifdef BENCH_NANOMSG
+        &peer_nanomsg,
         [IN_PLACE] = { "in-place", "messages" },
         [PACED] = { "paced", "messages" },
         [SILENT] = { "silent", "messages" },
