@@ -99,6 +99,9 @@ const struct peer *const peers[] = {
 #ifdef BENCH_ZEROMQ
         &peer_zeromq,
 #endif
+#ifdef BENCH_NANOMSG
+        &peer_nanomsg,
+#endif
         &peer_json,         &peer_once,          &peer_once_raw,     &peer_pass,
         &peer_clone,        &peer_bootstrap,     &peer_memory,       NULL,
 };
@@ -116,9 +119,6 @@ static const struct {
         [ONE_WAY] = { "one-way", "messages" },
         [ROUND_TRIP] = { "round-trip", "round trips" },
         [IDLE_ROUND_TRIP] = { "idle-round-trip", "round trips" },
-#endif
-#ifdef BENCH_NANOMSG
-        &peer_nanomsg,
         [IN_PLACE] = { "in-place", "messages" },
         [PACED] = { "paced", "messages" },
         [SILENT] = { "silent", "messages" },
