@@ -102,6 +102,9 @@ const struct peer *const peers[] = {
 #ifdef BENCH_NANOMSG
         &peer_nanomsg,
 #endif
+#ifdef BENCH_SD_BUS
+        &peer_sd_bus,
+#endif
         &peer_json,         &peer_once,          &peer_once_raw,     &peer_pass,
         &peer_clone,        &peer_bootstrap,     &peer_memory,       NULL,
 };
