@@ -1,12 +1,14 @@
 /* Results for programs. The file is one object:
  *
  *     { "leat_bench": 1,                              the version of this shape
- *       "conditions": { "processor", "machine", "kernel", "time": strings, "cores": number,
+ *       "conditions": { "processor", "machine", "kernel", "time", "command": strings, "cores": number,
  *                       "pinning": "split|same|none", "seconds": number, "rounds": number },
- *       "benchmarks": [ {
+ *       "targets": [ … ],                             of the command targets, see print_targets.c
+ *       "benchmarks": [ {                             of the others
  *           "name", "title": strings,                 as --list has them
  *           "kind": "one-way|round-trip|idle-round-trip|in-place|paced|silent|operation",
  *           "unit": "messages|round trips|operations",
+ *           "family": string or null,                 of benchmarks that differ in one of the next four
  *           "size", "senders", "channels", "batch": numbers,
  *           "same_core": boolean,
  *           "probe_ns": { "median", "least", "most" } or null, when both sides share a core,
@@ -17,6 +19,7 @@
  *               "error": string or null,              why there are fewer rounds, or none
  *               "per_second", "bytes_per_second", "ns", "cpu_ns", "answerer_cpu": spread,
  *               "round_trip_ns": { "least", "p50", "p90", "p99", "p999": spread } or null,
+ *               "round_trip_histogram": [ [ ns, count ]… ] or null: of all rounds; each reaches to ns * 2^(1/8)
  *               "rounds": [ { "per_second", "cpu_ns", "answerer_cpu", "p50", "p99", "probe_ns" } ] } ] } ] }
  *
  * A spread is { "median", "least", "most" } over the rounds, or null without any. cpu_ns is of both sides for each of
@@ -50,6 +53,23 @@ static json_t *of_round_trips(const struct series *series) {
                          of_values(series, RESULT(round_trip.p999)));
 }
 
+static json_t *of_histogram(const struct series *series) {
+        json_t *steps;
+
+        if (series->rounds == 0 || series->results[0].round_trip.p50 <= 0)
+                return json_null();
+        steps = json_array();
+        for (unsigned step = 0; step < HISTOGRAM_STEPS; step++) {
+                json_int_t count = 0;
+
+                for (int i = 0; i < series->rounds; i++)
+                        count += series->results[i].histogram.counts[step];
+                if (count > 0)
+                        (void) json_array_append_new(steps, json_pack("[f, I]", histogram_from(step), count));
+        }
+        return steps;
+}
+
 static json_t *of_rounds(const struct outcome *outcome, const struct series *series) {
         json_t *rounds = json_array();
 
@@ -73,14 +93,14 @@ static json_t *of_series(const struct outcome *outcome, const struct series *ser
         struct spread bytes = { rate.median * size, rate.least * size, rate.most * size };
         int count = series->rounds;
 
-        return json_pack("{s:s, s:s, s:s, s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        return json_pack("{s:s, s:s, s:s, s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
                          series->peer->name, "title", series->peer->title, "wait", series->peer->wait,
                          "in_process", series->peer->threads, "error",
                          series->error != 0 ? leat_strerror(series->error) : NULL, "per_second",
                          of_spread(rate, count), "bytes_per_second", of_spread(bytes, count), "ns",
                          of_spread(ns, count), "cpu_ns", of_values(series, RESULT(cpu_ns)), "answerer_cpu",
                          of_values(series, RESULT(answerer_cpu)), "round_trip_ns", of_round_trips(series),
-                         "rounds", of_rounds(outcome, series));
+                         "round_trip_histogram", of_histogram(series), "rounds", of_rounds(outcome, series));
 }
 
 json_t *json_of_outcome(const struct outcome *outcome) {
@@ -93,18 +113,19 @@ json_t *json_of_outcome(const struct outcome *outcome) {
         for (int i = 0; i < outcome->peers; i++)
                 (void) json_array_append_new(series, of_series(outcome, &outcome->series[i]));
         return json_pack(
-                "{s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:i, s:b, s:o, s:o}", "name", benchmark->name, "title",
-                benchmark->title, "kind", kind_name(benchmark->kind), "unit", kind_unit(benchmark->kind),
-                "size", (json_int_t) setup->size, "senders", (int) setup->senders, "channels",
-                (int) setup->channels, "batch", (int) outcome->task.batch, "same_core", same_core, "probe_ns",
+                "{s:s, s:s, s:s, s:s, s:s?, s:I, s:i, s:i, s:i, s:b, s:o, s:o}", "name", benchmark->name,
+                "title", benchmark->title, "kind", kind_name(benchmark->kind), "unit",
+                kind_unit(benchmark->kind), "family", benchmark->family, "size", (json_int_t) setup->size,
+                "senders", (int) setup->senders, "channels", (int) setup->channels, "batch",
+                (int) outcome->task.batch, "same_core", same_core, "probe_ns",
                 of_spread(spread_of(outcome->probe_ns, outcome->rounds), same_core ? 0 : outcome->rounds),
                 "peers", series);
 }
 
-json_t *json_of_conditions(const struct conditions *conditions, const char *pinning, double seconds,
-                           int rounds) {
-        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:f, s:i}", "processor", conditions->processor,
+json_t *json_of_conditions(const struct conditions *conditions, const char *command, const char *pinning,
+                           double seconds, int rounds) {
+        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:i}", "processor", conditions->processor,
                          "machine", conditions->machine, "kernel", conditions->kernel, "time",
-                         conditions->time, "cores", (json_int_t) conditions->cores, "pinning", pinning,
-                         "seconds", seconds, "rounds", rounds);
+                         conditions->time, "cores", (json_int_t) conditions->cores, "command", command,
+                         "pinning", pinning, "seconds", seconds, "rounds", rounds);
 }

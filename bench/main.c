@@ -4,16 +4,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conditions.h"
+#include "judge.h"
 #include "options.h"
 #include "report.h"
+#include "rounds.h"
 
 #define QUICK_SECONDS 0.1
 #define QUICK_ROUNDS  3
 #define SECONDS       0.3
 #define ROUNDS        7
+#define RUNS          3
+
+/* How it was called, to be repeated by whoever reads the result. */
+static void join_words(int count, char **words, char *ret_text, size_t size) {
+        size_t length = (size_t) snprintf(ret_text, size, "leat-bench");
+
+        for (int i = 1; i < count && length < size; i++)
+                length += (size_t) snprintf(ret_text + length, size - length, " %s", words[i]);
+}
 
 static void list(void) {
         for (const struct benchmark *benchmark = benchmarks; benchmark->name; benchmark++)
@@ -24,60 +34,7 @@ static bool is_chosen(const struct benchmark *benchmark, const struct options *o
         for (int i = 0; i < options->name_count; i++)
                 if (strcmp(options->names[i], benchmark->name) == 0)
                         return true;
-        return options->name_count == 0 && benchmark->quick;
-}
-
-static void progress(const char *benchmark, int round, int rounds, const char *peer) {
-        if (isatty(STDERR_FILENO))
-                (void) fprintf(stderr, "\r\033[K%s %d/%d %s", benchmark, round + 1, rounds, peer);
-}
-
-static void end_progress(void) {
-        if (isatty(STDERR_FILENO))
-                (void) fprintf(stderr, "\r\033[K");
-}
-
-static struct task task_of(const struct benchmark *benchmark, const struct options *options) {
-        bool sized = options->size != 0 && benchmark->kind != OPERATION;
-        struct task task = { .kind = benchmark->kind,
-                             .batch = benchmark->batch,
-                             .seconds = options->seconds };
-
-        task.setup = (struct setup){ sized ? options->size : benchmark->size, benchmark->senders,
-                                     benchmark->channels, benchmark->capacity };
-        task.cores = cores_of(benchmark->pin == PIN_AS_ASKED ? options->pin : benchmark->pin);
-        return task;
-}
-
-static void choose_peers(struct outcome *outcome) {
-        const char *name = outcome->benchmark->peers;
-
-        while (*name && outcome->peers < MAX_PEERS) {
-                size_t length = strcspn(name, " ");
-                const struct peer *peer = peer_find(name, length);
-
-                if (peer)
-                        outcome->series[outcome->peers++].peer = peer;
-                name += length + strspn(name + length, " ");
-        }
-}
-
-/* A peer that fails is not tried again. */
-static void measure_all(struct outcome *outcome, int rounds) {
-        for (int round = 0; round < rounds; round++) {
-                outcome->probe_ns[outcome->rounds++] = probe(outcome->task.cores);
-                for (int i = 0; i < outcome->peers; i++) {
-                        struct series *series = &outcome->series[i];
-
-                        progress(outcome->benchmark->name, round, rounds, series->peer->name);
-                        if (series->error == 0)
-                                series->error = measure(series->peer, &outcome->task,
-                                                        &series->results[series->rounds]);
-                        if (series->error == 0)
-                                series->rounds++;
-                }
-        }
-        end_progress();
+        return options->name_count == 0 && (benchmark->quick || options->command == REPORT);
 }
 
 /* That a peer cannot do it is no failure; everything else is one. */
@@ -88,17 +45,26 @@ static bool has_failed(const struct outcome *outcome) {
         return false;
 }
 
+/* Of a benchmark, with nothing measured yet; NULL when memory ran out. */
+static struct outcome *prepare(const struct benchmark *benchmark, const struct options *options) {
+        struct outcome *outcome = calloc(1, sizeof(*outcome));
+
+        if (!outcome)
+                return NULL;
+        outcome->benchmark = benchmark;
+        outcome->task = task_of(benchmark, options->pin, options->size, options->seconds);
+        choose_peers(outcome);
+        return outcome;
+}
+
 /* 0, 1 when a peer failed, or the negative of an errno. */
 static int run(const struct benchmark *benchmark, const struct options *options, json_t *results) {
-        struct outcome *outcome = calloc(1, sizeof(*outcome));
+        struct outcome *outcome = prepare(benchmark, options);
         int r;
 
         if (!outcome)
                 return -ENOMEM;
-        outcome->benchmark = benchmark;
-        outcome->task = task_of(benchmark, options);
-        choose_peers(outcome);
-        measure_all(outcome, options->rounds);
+        measure_rounds(outcome, options->rounds);
         print_outcome(outcome);
         r = has_failed(outcome);
         if (json_array_append_new(results, json_of_outcome(outcome)) < 0)
@@ -107,9 +73,27 @@ static int run(const struct benchmark *benchmark, const struct options *options,
         return r;
 }
 
-static int run_all(const struct options *options, json_t *results) {
+static double estimate(const struct options *options) {
+        double sum = 0;
+
+        for (const struct benchmark *benchmark = benchmarks; benchmark->name; benchmark++) {
+                struct outcome *outcome = is_chosen(benchmark, options) ? prepare(benchmark, options) : NULL;
+
+                for (int i = 0; outcome && i < outcome->peers; i++)
+                        sum += seconds_of(outcome->series[i].peer, &outcome->task);
+                free(outcome);
+        }
+        return sum * options->rounds;
+}
+
+/* Leaves { "benchmarks": [...] }. */
+static int run_benchmarks(const struct options *options, json_t *result) {
+        json_t *results = json_array();
         int failed = 0;
 
+        if (json_object_set_new(result, "benchmarks", results) < 0)
+                return -ENOMEM;
+        print_estimate(estimate(options));
         for (const struct benchmark *benchmark = benchmarks; benchmark->name; benchmark++)
                 if (is_chosen(benchmark, options)) {
                         int r = run(benchmark, options, results);
@@ -121,45 +105,98 @@ static int run_all(const struct options *options, json_t *results) {
         return failed;
 }
 
-static int write_json(const char *file, const struct conditions *conditions, const struct options *options,
-                      json_t *results) {
-        json_t *all = json_pack(
-                "{s:i, s:o, s:O}", "leat_bench", 1, "conditions",
-                json_of_conditions(conditions, pin_name(options->pin), options->seconds, options->rounds),
-                "benchmarks", results);
-        int r = all && json_dump_file(all, file, JSON_INDENT(1)) == 0 ? 0 : -1;
+/* Leaves { "targets": [...] }. That a target is missed is no failure of the program's. */
+static int run_targets(const struct options *options, json_t *result) {
+        static struct judgement judgements[MAX_VERDICTS];
+        int count = 0, r;
+
+        (void) printf("runs: %d; a target is met by the median of a run's rounds in two of three runs\n"
+                      "ratios to what makes system calls count when near: probe below %d ns\n",
+                      options->runs, NEAR_NS);
+        print_estimate(judging_seconds(options->seconds, options->rounds, options->runs));
+        r = judge_all(options->seconds, options->rounds, options->runs, judgements, &count);
+        if (r < 0)
+                return r;
+        (options->markdown ? print_judgements_markdown : print_judgements)(judgements, count);
+        return json_object_set_new(result, "targets", json_of_judgements(judgements, count)) < 0 ? -ENOMEM
+                                                                                                 : 0;
+}
+
+static int write_json(const char *file, json_t *result) {
+        int r = json_dump_file(result, file, JSON_INDENT(1));
 
         if (r < 0)
                 (void) fprintf(stderr, "leat-bench: %s cannot be written\n", file);
-        json_decref(all);
         return r;
 }
 
-int main(int argc, char **argv) {
+/* The whole of a result as json.c describes it; NULL when memory ran out. */
+static json_t *measure_all(const struct options *options, const char *command_line, int *ret_r) {
         struct conditions conditions;
-        struct options options;
-        json_t *results;
-        int r = options_parse(argc, argv, &options);
+        json_t *result;
 
+        conditions_read(&conditions);
+        print_conditions(&conditions, pin_name(options->pin), options->seconds, options->rounds);
+        result = json_pack("{s:i, s:o}", "leat_bench", 1, "conditions",
+                           json_of_conditions(&conditions, command_line, pin_name(options->pin),
+                                              options->seconds, options->rounds));
+        if (result)
+                *ret_r = options->command == TARGETS ? run_targets(options, result)
+                                                     : run_benchmarks(options, result);
+        return result;
+}
+
+static void set_defaults(struct options *options) {
+        bool quick = options->command == REPORT || (options->command == MEASURE && options->name_count == 0);
+
+        if (options->seconds <= 0)
+                options->seconds = quick || options->command == TARGETS ? QUICK_SECONDS : SECONDS;
+        if (options->rounds == 0)
+                options->rounds = quick ? QUICK_ROUNDS : ROUNDS;
+        if (options->runs == 0)
+                options->runs = RUNS;
+}
+
+/* Draws what was measured now, or before. The exit code. */
+static int write_report(const struct options *options, json_t *result) {
+        json_t *results = result ? json_pack("[O]", result) : json_array();
+        int r = results ? 0 : 1;
+
+        for (int i = 0; i < options->from_count && r == 0; i++)
+                r = report_read(options->from[i], results);
+        if (r == 0)
+                r = report_write(results, options->page, options->plots);
+        json_decref(results);
+        return r != 0;
+}
+
+int main(int argc, char **argv) {
+        char command_line[512];
+        struct options options;
+        json_t *result = NULL;
+        int r;
+
+        join_words(argc, argv, command_line, sizeof(command_line));
+        r = options_parse(argc, argv, &options);
         if (r >= 0)
                 return r;
         if (options.list) {
                 list();
                 return 0;
         }
-        if (options.seconds <= 0)
-                options.seconds = options.name_count == 0 ? QUICK_SECONDS : SECONDS;
-        if (options.rounds == 0)
-                options.rounds = options.name_count == 0 ? QUICK_ROUNDS : ROUNDS;
-        conditions_read(&conditions);
-        print_conditions(&conditions, pin_name(options.pin), options.seconds, options.rounds);
-        (void) fflush(stdout);
-        results = json_array();
-        r = results ? run_all(&options, results) : -ENOMEM;
-        if (r >= 0 && options.json && write_json(options.json, &conditions, &options, results) < 0)
-                r = 1;
-        json_decref(results);
-        if (r < 0)
+        if (options.from_count > 0)
+                return write_report(&options, NULL);
+        set_defaults(&options);
+        result = measure_all(&options, command_line, &r);
+        if (!result || r < 0) {
                 (void) fprintf(stderr, "leat-bench: out of memory\n");
-        return r != 0;
+                json_decref(result);
+                return 1;
+        }
+        if (options.json && write_json(options.json, result) < 0)
+                r = 1;
+        if (options.command == REPORT && write_report(&options, result) != 0)
+                r = 1;
+        json_decref(result);
+        return r;
 }

@@ -160,7 +160,7 @@ static int first_error(const struct report *reports, unsigned count) {
 static int judge(const struct report *reports, const struct task *task, bool answers,
                  struct result *ret_result) {
         const struct report *answerer = &reports[0];
-        struct result result = { .round_trip = reports[1].round_trip };
+        struct result result = { .round_trip = reports[1].round_trip, .histogram = reports[1].histogram };
         int64_t start = reports[1].start_ns, end = answerer->end_ns, cpu = answerer->cpu_ns;
         uint64_t count = 0;
 
@@ -180,7 +180,7 @@ static int judge(const struct report *reports, const struct task *task, bool ans
         return 0;
 }
 
-static bool is_able(const struct peer *peer, const struct task *task) {
+bool is_able(const struct peer *peer, const struct task *task) {
         const struct setup *setup = &task->setup;
 
         if (peer->largest != 0 && setup->size > peer->largest)

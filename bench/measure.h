@@ -32,22 +32,37 @@ struct percentiles {
         double least, p50, p90, p99, p999;
 };
 
+/* How many round trips took how long, in steps of an eighth of an octave from 32 ns to 1 s; what is beyond either end is
+ * counted there. */
+#define HISTOGRAM_STEPS 200
+struct histogram {
+        uint32_t counts[HISTOGRAM_STEPS];
+};
+
+/* Where a step begins, in nanoseconds. */
+double histogram_from(unsigned step);
+
 struct result {
         double per_second;             /* Messages, round trips or operations. */
         double cpu_ns;                 /* Of both sides, for each of these. */
         double answerer_cpu;           /* The part of one core that the answerer took, 0 to 1. */
         struct percentiles round_trip; /* In nanoseconds; zero for what has none. */
+        struct histogram histogram;
 };
 
 /* 0, or the negative of an errno: -EBADMSG when a message was lost, doubled, changed or out of order, -ENOTSUP when the
  * peer cannot do this, -ETIMEDOUT when it came to no end, -EOWNERDEAD when a side was ended by a signal. */
 int measure(const struct peer *peer, const struct task *task, struct result *ret_result);
 
+/* Whether the peer can do this at all. */
+bool is_able(const struct peer *peer, const struct task *task);
+
 /* What a side does, in its own process or thread: fills in its report. */
 struct report {
         uint64_t count;
         int64_t start_ns, end_ns, cpu_ns;
         struct percentiles round_trip;
+        struct histogram histogram;
         int error;
 };
 

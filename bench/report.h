@@ -10,8 +10,15 @@ void print_conditions(const struct conditions *conditions, const char *pinning, 
 void print_outcome(const struct outcome *outcome);
 
 /* The outcome, as described in json.c. NULL when memory ran out. */
-json_t *json_of_conditions(const struct conditions *conditions, const char *pinning, double seconds,
-                           int rounds);
+json_t *json_of_conditions(const struct conditions *conditions, const char *command, const char *pinning,
+                           double seconds, int rounds);
 json_t *json_of_outcome(const struct outcome *outcome);
+
+/* Reads a result and appends it to the array. 0, or -1 after saying what is wrong. */
+int report_read(const char *file, json_t *results);
+
+/* Draws all results on one page, and if `plots` is not NULL each plot into a file in that folder too. 0, or -1 after
+ * saying what is wrong. */
+int report_write(json_t *results, const char *page, const char *plots);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the two sides do during a measurement: asking and answering, and checking every message. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -146,6 +147,23 @@ static struct percentiles percentiles(uint32_t *ns, size_t count) {
                                      ns[count * 999 / 1000] };
 }
 
+double histogram_from(unsigned step) {
+        return 32 * exp2(step / 8.0);
+}
+
+static struct histogram histogram(const uint32_t *sorted_ns, size_t count) {
+        struct histogram histogram = { 0 };
+        double next = histogram_from(1);
+        unsigned step = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                while (step + 1 < HISTOGRAM_STEPS && sorted_ns[i] >= next)
+                        next = histogram_from(++step + 1);
+                histogram.counts[step]++;
+        }
+        return histogram;
+}
+
 /* The end of one round trip is the beginning of the next, so that the clock is read once for each. */
 static int go_round(struct asking *asking, int64_t end, uint32_t *samples, size_t *ret_samples) {
         bool idle = asking->task->kind == IDLE_ROUND_TRIP;
@@ -177,13 +195,15 @@ static int go_round(struct asking *asking, int64_t end, uint32_t *samples, size_
         return 0;
 }
 
-static int ask_round_trips(struct asking *asking, int64_t end, struct percentiles *ret_percentiles) {
+static int ask_round_trips(struct asking *asking, int64_t end, struct report *report) {
         uint32_t *samples = malloc(MAX_SAMPLES * sizeof(*samples));
         size_t count = 0;
         int r = samples ? go_round(asking, end, samples, &count) : -ENOMEM;
 
-        if (r == 0 && count > 0)
-                *ret_percentiles = percentiles(samples, count);
+        if (r == 0 && count > 0) {
+                report->round_trip = percentiles(samples, count);
+                report->histogram = histogram(samples, count);
+        }
         free(samples);
         return r;
 }
@@ -210,7 +230,7 @@ struct report ask(const struct peer *peer, struct link *link, const struct task 
                 switch (task->kind) {
                 case ROUND_TRIP:
                 case IDLE_ROUND_TRIP:
-                        report.error = ask_round_trips(&asking, end, &report.round_trip);
+                        report.error = ask_round_trips(&asking, end, &report);
                         break;
                 case OPERATION:
                         report.error = operate_until(&asking, end);
