@@ -8,7 +8,8 @@
  * lane's socket, and of one that comes in two pieces; bells between those packets; descriptors of the dead that are closed in any
  * order; a child that the sender's process has forked. A killed process stops between any two of its steps.
  *
- * What is left out: store buffers (wake.pml).
+ * What is left out: store buffers (wake.pml). Where a process only decides, dying before is dying after: the decision is one step with
+ * what it leads to.
  *
  * Broken on purpose: NO_LOOK_AFTER_END, CHANNEL_END_IS_ENOUGH, COMMIT_BEFORE_PACKET, HALF_IS_WHOLE, END_DOES_NOT_WAKE,
  * DRAIN_TAKES_PACKETS, END_GIVES_NO_ROOM, NO_POLL, CHILD_KEEPS_COPY. */
@@ -41,8 +42,12 @@ byte committed, got, sent_in_vain;
 
 inline publish(kind, whole)
 {
-        atomic { ring!kind; committed = committed + whole; sent_in_vain = sent_in_vain + (lane_gone -> whole : 0) };
-        assert(sent_in_vain <= POLL);
+        atomic {
+                ring!kind;
+                committed = committed + whole;
+                sent_in_vain = sent_in_vain + (lane_gone -> whole : 0);
+                assert(sent_in_vain <= POLL)
+        };
         if
         :: atomic { reader_waits -> reader_waits = false };
            atomic {
@@ -60,10 +65,9 @@ inline reserve()
 {
         do
         :: nfull(ring) -> break
-        :: full(ring) ->
-                writer_waits = true;
+        :: atomic { full(ring) -> writer_waits = true };
                 if
-                :: nfull(ring) -> writer_waits = false
+                :: atomic { nfull(ring) -> writer_waits = false; break }
                 :: full(ring) ->
                         if
                         :: atomic { bell_w -> bell_w = false }
@@ -95,7 +99,7 @@ active proctype writer()
         do
         :: reader_closed -> goto gone
         :: atomic { sent == 1 && !forked -> forked = true; lane_holders++; channel_holders++ }
-        :: !reader_closed && sent < MESSAGES ->
+        :: atomic { !reader_closed && sent < MESSAGES ->
 #ifndef NO_POLL
                 if
                 :: since == POLL ->
@@ -106,7 +110,9 @@ active proctype writer()
                 :: else
                 fi;
 #endif
-                atomic { sent++; since++ };
+                sent++;
+                since++
+           };
                 reserve();
                 if
                 :: publish(MESSAGE, 1)
@@ -163,38 +169,45 @@ active proctype killer()
 inline drain_bells()
 {
 #ifdef DRAIN_TAKES_PACKETS
-        do
-        :: atomic { nempty(lane_socket) -> lane_socket?_ }
-        :: empty(lane_socket) -> break
-        od
+        d_step {
+                do
+                :: nempty(lane_socket) -> lane_socket?_
+                :: else -> break
+                od
+        }
 #else
-        do
-        :: atomic { lane_socket?[BELL] -> lane_socket?BELL }
-        :: !lane_socket?[BELL] -> break
-        od
+        d_step { /* One at a time, but it shows only when there is none left. */
+                do
+                :: lane_socket?[BELL] -> lane_socket?BELL
+                :: else -> break
+                od
+        }
 #endif
 }
 
 inline take()
 {
-        ring?kind;
-        if
-        :: kind == MESSAGE -> got++
-        :: kind == PACKET ->
-                drain_bells();
-                atomic { assert(lane_socket?[HANDLES]); lane_socket?HANDLES; got++ }
-        :: kind == FIRST ->
-                half = true
+        atomic {
+                ring?kind;
+                if
+                :: kind == MESSAGE -> got++
+                :: kind == PACKET ->
+                        drain_bells();
+                        assert(lane_socket?[HANDLES]);
+                        lane_socket?HANDLES;
+                        got++
 #ifdef HALF_IS_WHOLE
-                ; got++
+                :: kind == FIRST -> got++
+                :: kind == LAST
+#else
+                :: kind == FIRST /* Kept apart, until more comes. */
+                :: kind == LAST -> got++
 #endif
-        :: kind == LAST ->
-                half = false
-#ifndef HALF_IS_WHOLE
-                ; got++
-#endif
-        :: kind == ABORT -> half = false
-        fi;
+                :: kind == ABORT
+                fi;
+                kind = 0;
+                at_end = false
+        };
         if
         :: atomic { writer_waits -> writer_waits = false; bell_w = true }
         :: else
@@ -204,7 +217,7 @@ inline take()
 active proctype reader()
 {
         mtype kind;
-        bool half, open, dropped, at_end;
+        bool open, dropped, at_end;
 
         {
         do
@@ -214,27 +227,26 @@ active proctype reader()
                 if
                 :: kind == MESSAGE -> got++
                 :: else -> open = true
-                fi
+                fi;
+                kind = 0
            }
 
         /* The lane, while it is open, or was never opened and never will be. */
-        :: !dropped && (open || CHANNEL_AT_END) ->
-                at_end = LANE_AT_END;
+        :: atomic { !dropped && (open || CHANNEL_AT_END) -> at_end = LANE_AT_END };
                 if
                 :: nempty(ring) && open -> take()
 #ifdef NO_LOOK_AFTER_END
                 :: empty(ring) || !open ->
                         if
-                        :: atomic { LANE_AT_END -> dropped = true; half = false }
+                        :: atomic { LANE_AT_END -> dropped = true; at_end = false }
                         :: !LANE_AT_END
                         fi
 #else
-                :: atomic { (empty(ring) || !open) && at_end -> dropped = true; half = false }
+                :: atomic { (empty(ring) || !open) && at_end -> dropped = true; at_end = false }
 #endif
-                :: (empty(ring) || !open) && !at_end ->
-                        reader_waits = true;
+                :: atomic { (empty(ring) || !open) && !at_end -> reader_waits = true };
                         if
-                        :: nempty(ring) -> reader_waits = false
+                        :: atomic { nempty(ring) -> reader_waits = false }
                         :: empty(ring) ->
                                 drain_bells();
                                 if

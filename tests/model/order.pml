@@ -66,16 +66,32 @@ inline descend(new, old)
 /* Puts the barrier that this sender owes into the socket. */
 inline flush(me)
 {
-        if
-        :: atomic { barrier_lane[me] != NOBODY ->
-                socket!BARRIER, barrier_lane[me], barrier_position[me];
-                barrier_lane[me] = NOBODY;
-                barrier_position[me] = 0
-           }
-        :: else
-        fi
+        socket!BARRIER, barrier_lane[me], barrier_position[me];
+        barrier_lane[me] = NOBODY;
+        barrier_position[me] = 0
 }
 
+#define OWES(me) (barrier_lane[me] != NOBODY)
+
+inline send_on_socket(me)
+{
+        atomic { socket!MESSAGE, me, sent[me]; sent[me]++ }
+}
+
+inline open_lane(me)
+{
+        atomic {
+                socket!MARKER, me, 0;
+                lane = OPEN;
+                answer[me] = NO_ANSWER;
+                base[me] = sent[me];
+#ifndef MARKER_BEFORE_BARRIER
+                marked = marked || me == 0
+#endif
+        }
+}
+
+/* A step is a decision with the first packet or record that follows from it: who has decided and cannot go on is stuck. */
 active [SENDERS] proctype sender()
 {
         mtype lane = NONE;
@@ -88,30 +104,26 @@ active [SENDERS] proctype sender()
         };
 
         do
-        :: sent[_pid] < MESSAGES(_pid) ->
+        :: atomic { sent[_pid] < MESSAGES(_pid) && lane == OPEN ->
                 if
-                :: lane == OPEN ->
-                        if
-                        :: atomic { !reader_gone[_pid] && committed[_pid] - consumed[_pid] < RING ->
-                                committed[_pid]++;
-                                sent[_pid]++
-                           }
-                        :: reader_gone[_pid] -> break /* LEAT_DISCONNECTED */
-                        fi
-                :: else ->
-                        flush(_pid);
-                        atomic { socket!MESSAGE, _pid, sent[_pid]; sent[_pid]++ }
+                :: !reader_gone[_pid] && committed[_pid] - consumed[_pid] < RING ->
+                        committed[_pid]++;
+                        sent[_pid]++
+                :: reader_gone[_pid] -> break /* LEAT_DISCONNECTED */
                 fi
+           }
+        :: atomic { sent[_pid] < MESSAGES(_pid) && lane != OPEN && !OWES(_pid) -> send_on_socket(_pid) }
+        :: atomic { sent[_pid] < MESSAGES(_pid) && lane != OPEN && OWES(_pid) -> flush(_pid) };
+           send_on_socket(_pid)
 
         :: atomic { lane == NONE && _pid < 2 -> socket!OFFER, _pid, 0; lane = OFFERED }
-
-        :: atomic { lane == OFFERED && answer[_pid] == REFUSED -> lane = ENDED }
-        :: lane == OFFERED && answer[_pid] == ACCEPTED ->
+        :: atomic { lane == OFFERED && answer[_pid] == REFUSED -> lane = ENDED; answer[_pid] = NO_ANSWER }
 #ifdef MARKER_BEFORE_BARRIER
-                atomic { socket!MARKER, _pid, 0; lane = OPEN; base[_pid] = sent[_pid] };
+        :: atomic { lane == OFFERED && answer[_pid] == ACCEPTED -> open_lane(_pid) }
 #else
-                flush(_pid);
-                atomic { socket!MARKER, _pid, 0; lane = OPEN; base[_pid] = sent[_pid]; marked = marked || _pid == 0 }
+        :: atomic { lane == OFFERED && answer[_pid] == ACCEPTED && !OWES(_pid) -> open_lane(_pid) }
+        :: atomic { lane == OFFERED && answer[_pid] == ACCEPTED && OWES(_pid) -> flush(_pid) };
+           open_lane(_pid)
 #endif
 
         :: atomic { next < most -> /* Is cloned, or its process forks. */
@@ -132,31 +144,37 @@ active [SENDERS] proctype sender()
                 next++
            }
 
-        :: next < most -> /* Is handed on. */
+        :: atomic { next < most -> /* Is handed on. */
+                if
 #ifndef NO_PENDING_HANDING_ON
-                flush(_pid);
+                :: OWES(_pid) -> flush(_pid)
 #endif
 #ifndef NO_BARRIER_HANDING_ON
-                if
-                :: atomic { lane == OPEN -> socket!BARRIER, _pid, committed[_pid] }
-                :: else
-                fi;
+                :: lane == OPEN -> socket!BARRIER, _pid, committed[_pid]
 #endif
-                atomic {
-                        if
-                        :: next < most -> holders++; descend(next, _pid); next++; break
-                        :: else /* Somebody else made the last one in between: it was not handed on after all. */
-                        fi
-                }
+                :: else
+                fi
+           };
+           atomic {
+                if
+                :: next < most -> holders++; descend(next, _pid); next++; break
+                :: else /* Somebody else made the last one in between: it was not handed on after all. */
+                fi
+           }
 
         :: break /* Is closed. */
         od;
 
-        if
-        :: atomic { _pid == 0 && lie_counts -> holders-- };
-           reader_gone[_pid] /* The liar's friend keeps its lane for as long as it can. */
-        :: atomic { else -> writer_gone[_pid] = true; holders-- }
-        fi;
+        atomic {
+                lane = NONE;
+                barrier_lane[_pid] = NOBODY;
+                barrier_position[_pid] = 0;
+                holders--;
+                if
+                :: _pid == 0 && lie_counts -> reader_gone[_pid] /* The liar's friend keeps its lane for as long as it can. */
+                :: else -> writer_gone[_pid] = true
+                fi
+        };
 unborn: skip
 }
 
@@ -202,6 +220,7 @@ inline end_lane(n)
 {
         lane[n] = ENDED;
         reader_gone[n] = true;
+        base[n] = 0;
         committed[n] = 0;
         consumed[n] = 0
 }

@@ -58,20 +58,24 @@ end:    do
         od
 }
 
+/* A step of the writer or the reader is one look at memory, with all that follows from it until the next: decisions, and stores,
+ * which go into a buffer that nobody else sees. A step ends where a system call is made. */
+
 active proctype writer()
 {
         byte size = 0;
         byte tail = 0;      /* As read last. */
         byte first = 0;     /* Of the records that are not published, */
         byte held = 0;      /* and its header, which is stored last. */
-        byte old;
 
-next:   do
-        :: held != 0 -> goto publish
-        :: held == 0 -> atomic { writer_stopped = true; goto stopped }
-        :: atomic { size = 1; goto reserve }
-        :: atomic { size = 2; goto reserve }
-        od;
+next:   atomic {
+                if
+                :: held != 0 -> goto publish
+                :: held == 0 -> writer_stopped = true; goto stopped
+                :: size = 1
+                :: size = 2
+                fi
+        };
 
 reserve: /* ring_reserve() */
 #ifdef NO_PLACE_FOR_ZERO
@@ -79,107 +83,120 @@ reserve: /* ring_reserve() */
 #else
 #define ROOM (BEHIND(head, tail) + size + 1 <= LIMIT) /* The zero header behind it has to fit too. */
 #endif
-        tail = memory[TAIL]; /* The cached one is an older one: it can only give less. */
+        atomic {
+                tail = memory[TAIL]; /* The cached one is an older one: it can only give less. */
+                if
+                :: ROOM -> goto append
+                :: else
+                fi;
+                if
+                :: held != 0 -> size = 0; tail = 0; goto publish
+                :: else
+                fi;
+                if
+                :: stores_w!WRITER_WAITS, 1; tail = 0; goto wait
+                :: stores_w!WRITER_WAITS, 2 /* Does not wait, comes back: when something can have changed. */
+                fi
+        };
+        /* Here it stays for ever when the reader is away and gave all the room that it owes. */
         if
-        :: ROOM -> goto append
-        :: else
-        fi;
-        if
-        :: held != 0 -> size = 0; tail = 0; goto publish
-        :: else
-        fi;
-        if
-        :: goto wait
-        :: /* Does not wait, comes back: when something can have changed. */
-           stores_w!WRITER_WAITS, 2;
-           /* Here it stays for ever when the reader is away and gave all the room that it owes. */
-           if
-           :: memory[TAIL] != tail || memory[WRITER_WAITS] == 0 -> goto reserve
-           :: reader_away && BEHIND(head, position) + size + 1 > LIMIT - (LAZY - 1) -> goto stopped
-           fi
+        :: atomic { memory[TAIL] != tail || memory[WRITER_WAITS] == 0 -> tail = 0; goto reserve }
+        :: atomic { reader_away && BEHIND(head, position) + size + 1 > LIMIT - (LAZY - 1) -> goto stopped }
         fi;
 
 wait:   /* ring_writer_arm() */
-        stores_w!WRITER_WAITS, 1;
+        atomic {
 #ifndef NO_ROOM_FENCE
-        FENCE_W;
+                FENCE_W;
 #endif
 #ifndef NO_ROOM_LOOK_AGAIN
-        tail = memory[TAIL];
-        if
-        :: ROOM -> stores_w!WRITER_WAITS, 0; goto append
-        :: else
-        fi;
+                tail = memory[TAIL];
+                if
+                :: ROOM -> stores_w!WRITER_WAITS, 0; goto append
+                :: else -> tail = 0
+                fi;
 #endif
+                if
+                :: skip
+                :: stores_w!WRITER_WAITS, 0; size = 0; goto next /* The deadline. */
+                fi
+        };
         if
-        :: skip ->
-           if
-           :: atomic { bells_w -> bells_w = false }     /* poll() */
-           :: reader_away && BEHIND(head, position) + size + 1 > LIMIT - (LAZY - 1) -> goto stopped
-           fi
-        :: stores_w!WRITER_WAITS, 0; size = 0; tail = 0; goto next /* The deadline. */
+        :: atomic { bells_w -> bells_w = false; goto reserve }     /* poll() */
+        :: atomic { reader_away && BEHIND(head, position) + size + 1 > LIMIT - (LAZY - 1) -> goto stopped }
         fi;
-        goto reserve;
 
 append: /* ring_append() */
-        if
-        :: size == 2 -> stores_w!(head + 1) % LIMIT, GARBAGE
-        :: else
-        fi;
+        atomic {
+                if
+                :: size == 2 -> stores_w!(head + 1) % LIMIT, GARBAGE
+                :: else
+                fi;
 #ifndef NO_ZERO_HEADER
-        stores_w!(head + size) % LIMIT, 0;
+                stores_w!(head + size) % LIMIT, 0;
 #endif
-        if
-        :: atomic { held == 0 -> first = head; held = HEADER(head, size) }
+                if
+                :: held == 0 -> first = head; held = HEADER(head, size)
 #ifdef FIRST_HEADER_FIRST
-           stores_w!first % LIMIT, held
+                   ; stores_w!first % LIMIT, held
 #endif
-        :: else -> stores_w!head % LIMIT, HEADER(head, size)
-        fi;
-        atomic { head = (head + size) % POSITIONS ; size = 0; tail = 0 };
-        goto next;
+                :: else -> stores_w!head % LIMIT, HEADER(head, size)
+                fi;
+                head = (head + size) % POSITIONS;
+                size = 0;
+                tail = 0;
+                goto next
+        };
 
 publish: /* ring_publish(), ring_takes_reader_waits() */
-        atomic { stores_w!first % LIMIT, held; held = 0; first = 0 };
+        atomic {
+                stores_w!first % LIMIT, held;
+                held = 0;
+                first = 0
+        };
+        atomic {
 #ifndef NO_COMMIT_FENCE
-        FENCE_W;
+                FENCE_W;
 #endif
-        if
-        :: memory[READER_WAITS] != 0 ->
-           atomic { FENCE_W -> old = memory[READER_WAITS]; memory[READER_WAITS] = 0 };
-           if
-           :: atomic { old == 1 ->
+                if
+                :: memory[READER_WAITS] != 0
+                :: else -> goto next
+                fi
+        };
+        atomic {
+                FENCE_W;
+                if
+                :: memory[READER_WAITS] == 1 -> memory[READER_WAITS] = 0
+                :: else -> memory[READER_WAITS] = 0; goto next
+                fi
+        };
+        atomic {
                 if
                 :: bells_r < SOCKET -> bells_r++; edge = true
                 :: else /* EAGAIN: no edge. */
-                fi };
-           :: else
-           fi;
-           old = 0
-        :: else
-        fi;
-        goto next;
+                fi;
+                goto next
+        };
 
 stopped: skip
 }
 
-/* ring_publish_tail() */
-inline publish_tail()
+/* ring_publish_tail(), once the tail is on its way */
+inline wake_writer()
 {
-        published = position;
-        stores_r!TAIL, position;
+        atomic {
 #ifndef NO_TAIL_FENCE
-        FENCE_R;
+                FENCE_R;
 #endif
+                wakes = memory[WRITER_WAITS] != 0
+        };
         if
-        :: memory[WRITER_WAITS] != 0 ->
-           atomic { FENCE_R -> old = memory[WRITER_WAITS]; memory[WRITER_WAITS] = 0 };
+        :: atomic { wakes && FENCE_R -> wakes = memory[WRITER_WAITS] == 1; memory[WRITER_WAITS] = 0 };
            if
-           :: atomic { old == 1 -> bells_w = true }
-           :: else
-           fi;
-           old = 0
-        :: else
+           :: atomic { wakes -> bells_w = true; wakes = false }
+           :: !wakes
+           fi
+        :: !wakes
         fi
 }
 
@@ -188,72 +205,87 @@ active proctype reader()
         byte header;
         byte published = 0;
         byte armed = 0;     /* How often, since the bells were drained. */
-        byte old;
+        bool wakes;
 
-look:   do
-        :: header = memory[position % LIMIT];
-           if
-           :: header != 0 ->
-              /* ring_peek(), ring_consume() */
-              atomic {
-                      assert(header % 16 == position && header != GARBAGE);
-                      position = (position + header / 16) % POSITIONS;
-                      header = 0
-              };
-              if
-              :: BEHIND(position, published) >= LAZY || memory[WRITER_WAITS] != 0 -> publish_tail()
-              :: else
-              fi;
-              if
-              :: skip
-              :: atomic { reader_away = true; goto away }
-              fi
-           :: else ->
-              if
-              :: skip -> /* A user that only tries comes back, without arming. */
-                 if
-                 :: memory[position % LIMIT] != 0
-                 :: writer_stopped && head == position -> goto away
-                 fi
-              :: break
-              fi
-           fi
-        od;
-
-        /* About to sleep. */
-        publish_tail();
-#ifndef NO_DRAIN
+look:   atomic {
+                header = memory[position % LIMIT];
+                if
+                :: header != 0 ->
+                        /* ring_peek(), ring_consume() */
+                        assert(header % 16 == position && header != GARBAGE);
+                        position = (position + header / 16) % POSITIONS;
+                        header = 0
+                :: else ->
+                        if
+                        :: goto idle /* A user that only tries comes back, without arming. */
+                        :: goto sleep
+                        fi
+                fi
+        };
+        atomic {
+                if
+                :: BEHIND(position, published) >= LAZY || memory[WRITER_WAITS] != 0 ->
+                        published = position;
+                        stores_r!TAIL, position
+                :: else ->
+                        if
+                        :: goto look
+                        :: reader_away = true; goto away
+                        fi
+                fi
+        };
+        wake_writer();
         if
-        :: armed == SOCKET - 1 -> bells_r = 0; armed = 0
-        :: else
+        :: goto look
+        :: atomic { reader_away = true; goto away }
         fi;
-#endif
-        stores_r!READER_WAITS, 1;
+
+idle:   if
+        :: atomic { memory[position % LIMIT] != 0 -> goto look }
+        :: atomic { writer_stopped && head == position -> goto away }
+        fi;
+
+sleep:  atomic {
+                published = position;
+                stores_r!TAIL, position
+        };
+        wake_writer();
+        atomic {
 #ifndef NO_DRAIN
-        armed++;
+                if
+                :: armed == SOCKET - 1 -> bells_r = 0; armed = 0
+                :: else
+                fi;
+                armed++;
 #endif
+                stores_r!READER_WAITS, 1
+        };
+        atomic {
 #ifndef NO_ARM_FENCE
-        FENCE_R;
+                FENCE_R;
 #endif
 #ifndef NO_LOOK_AGAIN
-        if
-        :: memory[position % LIMIT] != 0 -> stores_r!READER_WAITS, 0; goto look
-        :: else
-        fi;
+                if
+                :: memory[position % LIMIT] != 0 -> stores_r!READER_WAITS, 0; goto look
+                :: else
+                fi;
 #endif
+                if
+                :: skip            /* There is no deadline: only an edge wakes it. */
+                :: goto woken      /* The deadline passes, at any time. */
+                fi
+        };
         if
-        :: skip     /* The deadline passes, at any time. */
-        :: skip ->  /* There is none: only an edge wakes it. */
-           if
-           :: atomic { edge && bells_r > 0 -> edge = false }     /* epoll_wait() */
-           :: writer_stopped && head == position -> goto away
-           fi
+        :: atomic { edge && bells_r > 0 -> edge = false }     /* epoll_wait() */
+        :: atomic { writer_stopped && head == position -> goto away }
         fi;
-        if
-        :: stores_r!READER_WAITS, 0
-        :: skip
-        fi;
-        goto look;
+woken:  atomic {
+                if
+                :: stores_r!READER_WAITS, 0
+                :: skip
+                fi;
+                goto look
+        };
 
 away:   skip
 }
