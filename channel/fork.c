@@ -76,14 +76,14 @@ uint64_t fork_generation(void) {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fork_descriptor *list;
-static word forks;
+word fork_counter;
 
 static void before_fork(void) {
         (void) pthread_mutex_lock(&lock);
 }
 
 static void after_fork_in_parent(void) {
-        (void) atomic_fetch_add(&forks, 1);
+        (void) atomic_fetch_add(&fork_counter, 1);
         (void) pthread_mutex_unlock(&lock);
 }
 
@@ -97,7 +97,7 @@ static void unlink_descriptor(struct fork_descriptor *descriptor) {
 }
 
 static void after_fork_in_child(void) {
-        (void) atomic_fetch_add(&forks, 1);
+        (void) atomic_fetch_add(&fork_counter, 1);
         while (list) {
                 *list->fd = close_fd(*list->fd);
                 unlink_descriptor(list);
@@ -122,7 +122,7 @@ int fork_count(uint64_t *ret_count) {
         int r = watch_once();
 
         if (r == 0)
-                *ret_count = atomic_load(&forks);
+                *ret_count = atomic_load(&fork_counter);
         return r;
 }
 

@@ -22,9 +22,10 @@ static inline bool fork_is_current(uint64_t generation) {
                fork_generation() == generation;
 }
 
-/* Grows with each fork(2), in the parent and in the child. What two processes could both use after a fork, and only one may,
- * remembers the count at which it was known to be its own. A raw clone(2) is not counted. 0; -ENOMEM. */
+/* Grows with each fork(2), in the parent and in the child, from the first time that somebody asks for it; see claim.h. A raw
+ * clone(2) is not counted. 0; -ENOMEM. */
 int fork_count(uint64_t *ret_count);
+extern _Atomic uint64_t fork_counter;
 
 /* A descriptor whose closing means something to others, so that a child's copy of it must not stay open. */
 struct fork_descriptor {

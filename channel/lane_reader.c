@@ -19,8 +19,9 @@
 #include "poller.h"
 #include "ring_memory.h"
 
-/* A socket holds some 270 packets of one byte; each arming brings one at the most. */
-#define DRAINED_AFTER 64
+/* A socket holds some 270 packets of one byte, and its sender finds room for a message beside a quarter of them; each arming brings
+ * one at the most. */
+#define DRAINED_AFTER 32
 
 int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                        struct lane_reader **ret_lane) {
@@ -44,29 +45,27 @@ int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *
         return 0;
 }
 
-int lane_reader_claim(struct lane_reader *lane) {
-        uint32_t mine = (uint32_t) getpid();
+int lane_reader_map(struct lane_reader *lane) {
         void *mapped;
         int r;
 
-        if (lane->process != fork_generation()) {
-                r = ring_memory_map(lane->memory, lane->ring.size, &mapped);
-                if (r < 0)
-                        return r;
-                lane->ring.memory = mapped;
-                lane->ring.data = (const uint8_t *) mapped + RING_WORDS_SIZE;
-                lane->process = fork_generation();
-        }
-        if (lane->owner != mine && !ring_claim(&lane->ring, lane->owner, mine))
-                return -EBUSY;
-        lane->owner = mine;
+        if (lane->process == fork_generation())
+                return 0;
+        r = ring_memory_map(lane->memory, lane->ring.size, &mapped);
+        if (r < 0)
+                return r;
+        lane->ring.memory = mapped;
+        lane->ring.data = (const uint8_t *) mapped + RING_WORDS_SIZE;
+        lane->process = fork_generation();
         return 0;
 }
 
 struct lane_reader *lane_reader_free(struct lane_reader *lane) {
         if (!lane)
                 return NULL;
-        (void) ring_memory_unmap(lane->ring.memory, lane->ring.size);
+        /* In a forked child something else may be at that address. */
+        if (lane->process == fork_generation())
+                (void) ring_memory_unmap(lane->ring.memory, lane->ring.size);
         (void) close_fd(lane->memory);
         descriptor_close_socket(lane->socket);
         buffer_free(&lane->gathered);
@@ -92,16 +91,17 @@ void lane_reader_skip(struct lane_reader *lane) {
         consume(lane, (struct ring_record){ .size = 0, .kind = LANE_PACKET });
 }
 
+/* Old bells go before it is armed: one that comes after must stay, or the socket would not be ready any more when epoll looks. */
 bool lane_reader_arm(struct lane_reader *lane) {
         if (lane->is_hung)
                 return false;
         lane_reader_publish(lane);
-        if (!ring_reader_arm(&lane->ring))
-                return false;
         if (++lane->armings >= DRAINED_AFTER) {
                 lane_drain_bells(lane->socket);
                 lane->armings = 0;
         }
+        if (!ring_reader_arm(&lane->ring))
+                return false;
         lane->is_armed = true;
         return true;
 }

@@ -28,7 +28,6 @@ struct lane_reader {
         int memory; /* For a forked child, which has to map it anew. */
         int socket;
         uint64_t process;   /* fork_generation() of the process that has it mapped. */
-        uint32_t owner;     /* What stands in the ring while this process reads it. */
         unsigned armings;   /* Since the bells were drained. */
         unsigned fruitless; /* Looks in a row that found nothing. */
         uint32_t place;     /* In the receiver's poller, */
@@ -56,11 +55,8 @@ int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t messa
                      struct lane_message *ret_message);
 void lane_reader_skip(struct lane_reader *lane);
 
-/* In a forked child: maps it anew and takes it over. 0; -EBUSY: another process has; -ENOMEM and the like. */
-int lane_reader_claim(struct lane_reader *lane);
-static inline bool lane_reader_is_owner(const struct lane_reader *lane) {
-        return ring_owner(&lane->ring) == lane->owner;
-}
+/* In a forked child, which has no mapping: maps it anew. 0; as ring_memory_map(). */
+int lane_reader_map(struct lane_reader *lane);
 
 /* Tells the sender how far it has been read. May call the system. */
 void lane_reader_publish(struct lane_reader *lane);

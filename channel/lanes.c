@@ -23,208 +23,6 @@
 /* Pieces and control packets that are taken without a message before the clock and the sockets are looked at. */
 #define PIECES_AT_ONCE 1024
 
-static int make_lanes(struct leat_receiver *receiver) {
-        const struct plan *plan = receiver->plan;
-        struct lanes *lanes;
-
-        if (receiver->lanes)
-                return 0;
-        lanes = calloc(1, sizeof(*lanes));
-        if (!lanes)
-                return -ENOMEM;
-        if (plan->image_is_memory && plan->plain_size <= receiver->message_limit) {
-                lanes->image_type = plan->type;
-                lanes->image_size = plan->plain_size;
-        }
-        lanes->process = fork_generation();
-        receiver->lanes = lanes;
-        return 0;
-}
-
-/* ---- coming ---- */
-
-static int check_limits(const struct leat_receiver *receiver, const struct lane_offer *offer) {
-        size_t limit = receiver->lane_limit ? receiver->lane_limit : LANES_DEFAULT_LIMIT;
-        size_t memory = receiver->lane_memory ? receiver->lane_memory : LANES_DEFAULT_MEMORY;
-        const struct lanes *lanes = receiver->lanes;
-
-        if (!connection_allows_lanes(receiver->connection) || receiver->connection->ended)
-                return LEAT_REFUSED;
-        if (offer->limit > offer->size || offer->limit < RING_MIN_SIZE / 2 || offer->size > memory)
-                return LEAT_REFUSED;
-        return lanes->n < limit && lanes->mapped <= memory - offer->size ? 0 : LEAT_REFUSED;
-}
-
-static struct lane_reader *find_lane(const struct leat_receiver *receiver,
-                                     const struct lane_identity *identity) {
-        const struct lanes *lanes = receiver->lanes;
-
-        for (size_t i = 0; lanes && i < lanes->n; i++)
-                if (memcmp(&lanes->list[i]->identity, identity, sizeof(*identity)) == 0)
-                        return lanes->list[i];
-        return NULL;
-}
-
-static int make_room(struct lanes *lanes) {
-        size_t capacity = lanes->capacity ? lanes->capacity * 2 : 4;
-        struct lane_reader **list;
-
-        if (lanes->n < lanes->capacity)
-                return 0;
-        list = reallocarray(lanes->list, capacity, sizeof(struct lane_reader *));
-        if (!list)
-                return -ENOMEM;
-        lanes->list = list;
-        lanes->capacity = capacity;
-        return 0;
-}
-
-static int watch_lane(struct lane_reader *lane) {
-        struct leat_receiver *receiver = lane->receiver;
-        int r = 0;
-
-        if (receiver->place != POLLER_NOWHERE && lane->place == POLLER_NOWHERE)
-                r = poller_add(&receiver->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET, RECEIVER_LANE,
-                               lane, &lane->place);
-        if (r == 0 && receiver->set)
-                r = set_watch_lane(receiver, lane);
-        return r;
-}
-
-static void forget_places(struct lane_reader *lane) {
-        poller_remove(&lane->receiver->poller, lane->place);
-        if (lane->receiver->set)
-                set_forget_lane(lane->receiver, lane);
-        lane->place = lane->set_place = POLLER_NOWHERE;
-}
-
-static int add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
-               struct lane_reader **ret_lane) {
-        struct lane_reader *lane;
-        struct lanes *lanes;
-        int r = make_lanes(receiver);
-
-        if (r == 0)
-                r = check_limits(receiver, offer);
-        if (r == 0 && !receiver->set)
-                r = lanes_watch(receiver, &receiver->poller); /* So that no receive needs a new descriptor. */
-        if (r == 0)
-                r = make_room(receiver->lanes);
-        if (r == 0)
-                r = lane_reader_create(receiver, offer, memory, socket, &lane);
-        if (r != 0)
-                return r;
-        r = watch_lane(lane);
-        if (r < 0) {
-                forget_places(lane);
-                lane->memory = lane->socket = -1;
-                lane_reader_free(lane);
-                return r;
-        }
-        lanes = receiver->lanes;
-        lanes->list[lanes->n++] = lane;
-        lanes->mapped += (size_t) offer->size;
-        *ret_lane = lane;
-        return 0;
-}
-
-static void wake(struct lane_reader *lane) {
-        lane->is_armed = false;
-        lane->fruitless = 0;
-        lane->receiver->lanes->n_awake++;
-}
-
-static void open_lane(struct lane_reader *lane) {
-        lane->is_open = true;
-        wake(lane);
-}
-
-int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
-        struct lane_reader *lane;
-        int r = add(receiver, offer, memory, socket, &lane);
-
-        if (r == 0)
-                open_lane(lane);
-        return r;
-}
-
-void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
-        uint8_t answer = LANE_ACCEPTED;
-        struct lane_reader *lane;
-        bool is_socket = descriptor_identify(socket) == DESCRIPTOR_CHANNEL_SOCKET;
-        int r = LEAT_REFUSED;
-
-        if (is_socket && !find_lane(receiver, &offer->identity) && offer->size <= RING_MAX_SIZE &&
-            ring_memory_is_size((size_t) offer->size))
-                r = ring_memory_check(memory, (size_t) offer->size);
-        if (r == 0)
-                r = add(receiver, offer, memory, socket, &lane);
-        if (r != 0)
-                answer = LANE_REFUSED;
-        if (is_socket)
-                (void) send(socket, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (r != 0) {
-                receiver->cut |= descriptor_dispose(memory) < 0;
-                receiver->cut |= descriptor_dispose(socket) < 0;
-        }
-}
-
-void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity) {
-        struct lane_reader *lane = find_lane(receiver, identity);
-
-        if (lane && !lane->is_open)
-                open_lane(lane);
-}
-
-void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier) {
-        const struct lane_reader *lane = find_lane(receiver, &barrier->identity);
-
-        if (!lane || !lane->is_open || lane->ring.position >= barrier->position)
-                return;
-        receiver->lanes->barrier = *barrier;
-        receiver->lanes->has_barrier = true;
-}
-
-/* ---- going ---- */
-
-static void drop(struct leat_receiver *receiver, size_t index) {
-        struct lanes *lanes = receiver->lanes;
-        struct lane_reader *lane = lanes->list[index];
-
-        if (lane->is_open && !lane->is_armed)
-                lanes->n_awake--;
-        if (lanes->current == lane)
-                lanes->current = NULL;
-        lanes->mapped -= lane->ring.size;
-        forget_places(lane);
-        lanes->n--;
-        for (size_t i = index; i < lanes->n; i++)
-                lanes->list[i] = lanes->list[i + 1];
-        if (lanes->next > index)
-                lanes->next--;
-        lane_reader_free(lane);
-}
-
-struct lanes *lanes_free(struct leat_receiver *receiver) {
-        struct lanes *lanes = receiver->lanes;
-
-        if (!lanes)
-                return NULL;
-        while (lanes->n > 0) {
-                struct lane_reader *lane = lanes->list[lanes->n - 1];
-
-                if (lanes->process != fork_generation())
-                        lane->ring.memory = NULL; /* Something else may be at that address here. */
-                else if (lane_reader_is_owner(lane))
-                        ring_reader_close(&lane->ring);
-                drop(receiver, lanes->n - 1);
-        }
-        free(lanes->list);
-        free(lanes);
-        receiver->lanes = NULL;
-        return NULL;
-}
-
 /* ---- sockets ---- */
 
 void lanes_notice(struct lane_reader *lane, uint32_t events) {
@@ -234,29 +32,8 @@ void lanes_notice(struct lane_reader *lane, uint32_t events) {
                 lane->receiver->lanes->socket_is_ready = true; /* Its marker may be there. */
         if (lane->is_open && lane->is_armed) {
                 ring_reader_disarm(&lane->ring);
-                wake(lane);
+                lanes_wake(lane);
         }
-}
-
-int lanes_watch(struct leat_receiver *receiver, struct poller *poller) {
-        struct lanes *lanes = receiver->lanes;
-
-        if (receiver->place == POLLER_NOWHERE && !receiver->connection->ended) {
-                int r = poller_add(poller, receiver->connection->fd, EPOLLIN, RECEIVER_SOCKET, receiver,
-                                   &receiver->place);
-
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; lanes && i < lanes->n; i++)
-                if (lanes->list[i]->place == POLLER_NOWHERE) {
-                        int r = poller_add(poller, lanes->list[i]->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
-                                           RECEIVER_LANE, lanes->list[i], &lanes->list[i]->place);
-
-                        if (r < 0)
-                                return r;
-                }
-        return poller_open(poller);
 }
 
 /* Once the channel's socket is at its end nothing but the lanes' ends is waited for. */
@@ -323,7 +100,7 @@ static bool is_barred(struct leat_receiver *receiver) {
 
         if (!lanes->has_barrier)
                 return false;
-        lane = find_lane(receiver, &lanes->barrier.identity);
+        lane = lanes_find(receiver, &lanes->barrier.identity);
         if (lane && lane->ring.position < lanes->barrier.position) {
                 struct ring_record record;
 
@@ -376,12 +153,12 @@ static int take_from(struct leat_receiver *receiver, size_t index, struct incomi
 
         if (lane->is_open && lane->is_armed) {
                 ring_reader_disarm(&lane->ring);
-                wake(lane);
+                lanes_wake(lane);
         }
         r = lane->is_open ? incoming_take_from_lane(receiver, lane, ret_incoming) : LEAT_EMPTY;
         lanes->turn -= (int64_t) (lane->ring.position - before) + LANES_MESSAGE_COST;
         if (r == LEAT_DISCONNECTED || (r == LEAT_EMPTY && lane->is_hung && lane->ring.position == before)) {
-                drop(receiver, index);
+                lanes_drop(receiver, index);
                 return LEAT_EMPTY;
         }
         return r;
@@ -409,7 +186,7 @@ static void drop_unopened(struct leat_receiver *receiver) {
 
         for (size_t i = lanes->n; i-- > 0;)
                 if (!lanes->list[i]->is_open && lanes->list[i]->is_hung)
-                        drop(receiver, i);
+                        lanes_drop(receiver, i);
 }
 
 /* LEAT_MORE: something was for us; LEAT_EMPTY: nothing. */
@@ -500,7 +277,7 @@ bool lanes_spin(struct leat_receiver *receiver) {
         size_t index;
 
         if (!lane || lanes->n_awake == 0 || lanes->turn <= 0 || lanes->socket_is_ready ||
-            lanes->process != fork_generation() || !spin_may(&lanes->spinner, ring_writer_core(&lane->ring)))
+            !claim_is_current(&lanes->claim) || !spin_may(&lanes->spinner, ring_writer_core(&lane->ring)))
                 return false;
         ring_set_reader_core(&lane->ring, spin_core());
         spin_start(&lanes->spinner);
@@ -534,33 +311,16 @@ static int sleep_until(struct leat_receiver *receiver, leat_deadline deadline) {
         return r;
 }
 
-/* A forked child has none of the mappings. It takes the lanes over unless another process has done so before. 0; -EBUSY. */
-static int claim(struct leat_receiver *receiver) {
-        struct lanes *lanes = receiver->lanes;
-
-        for (size_t i = 0; i < lanes->n; i++)
-                if (lane_reader_claim(lanes->list[i]) < 0)
-                        return -EBUSY;
-        lanes->process = fork_generation();
-        return 0;
-}
-
-static bool is_owner(struct leat_receiver *receiver) {
-        struct lanes *lanes = receiver->lanes;
-
-        if (lanes->process != fork_generation() && claim(receiver) < 0)
-                return false;
-        return lanes->n == 0 || lane_reader_is_owner(lanes->list[0]);
-}
-
 int lanes_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
         struct lanes *lanes = receiver->lanes;
         bool has_waited = false;
 
-        if (!is_owner(receiver))
-                return -EBUSY;
         for (;;) {
-                int r = receiver->cut ? LEAT_DISCONNECTED : take_now(receiver, ret_incoming);
+                int r = lanes_claim(receiver);
+
+                if (r < 0)
+                        return r;
+                r = receiver->cut ? LEAT_DISCONNECTED : take_now(receiver, ret_incoming);
 
                 if (r != LEAT_EMPTY)
                         return r;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "fork.h"
+#include "claim.h"
 #include "incoming.h"
 #include "lane_reader.h"
 #include "receiver.h"
@@ -23,7 +23,7 @@ struct lanes {
         const struct leat_type
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
         size_t image_size;
-        uint64_t process; /* fork_generation() of the process that reads. */
+        struct claim claim; /* After a fork one process reads. */
 
         struct lane_reader **list;
         size_t n;
@@ -43,7 +43,7 @@ static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type 
         struct lane_reader *lane = lanes->current;
         struct ring_record record;
 
-        if (!lane || type != lanes->image_type || lanes->turn <= 0 || lanes->process != fork_generation() ||
+        if (!lane || type != lanes->image_type || lanes->turn <= 0 || !claim_is_current(&lanes->claim) ||
             ring_peek(&lane->ring, &record) != RING_RECORD || record.kind != LANE_MESSAGE ||
             record.aux != ENCODING_PLAIN || record.size != lanes->image_size || lane->gathers)
                 return false;
@@ -62,6 +62,18 @@ int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offe
 void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
 void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity);
 void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier);
+
+/* The lane of that name; NULL when there is none (any more). */
+struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity);
+
+/* One that was armed is looked at again. */
+void lanes_wake(struct lane_reader *lane);
+
+/* A lane is at its end, or makes no sense. */
+void lanes_drop(struct leat_receiver *receiver, size_t index);
+
+/* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
+int lanes_claim(struct leat_receiver *receiver);
 
 /* Waits awake until the current lane has something; false when that is not worth it, or did not help. No system call. */
 bool lanes_spin(struct leat_receiver *receiver);

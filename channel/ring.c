@@ -148,13 +148,3 @@ uint32_t ring_writer_core(const struct ring_reader *reader) {
 void ring_set_reader_core(struct ring_reader *reader, uint32_t core_plus_1) {
         set_if_new(ring_word(reader->memory, RING_READER_CORE), core_plus_1);
 }
-
-bool ring_claim(struct ring_reader *reader, uint32_t expected, uint32_t mine) {
-        return atomic_compare_exchange_strong_explicit(ring_word(reader->memory, RING_READER_OWNER),
-                                                       &expected, mine, memory_order_acq_rel,
-                                                       memory_order_acquire);
-}
-
-uint32_t ring_owner(const struct ring_reader *reader) {
-        return atomic_load_explicit(ring_word(reader->memory, RING_READER_OWNER), memory_order_acquire);
-}

@@ -12,7 +12,6 @@
  *      256   u32 reader_waits    1: the reader sleeps or is about to; who takes it (makes it 0) rings the bell
  *      260   u32 reader_core     where the reader runs, plus 1; 0: not known
  *      264   u32 reader_closed   1: it was closed
- *      268   u32 reader_owner    which process reads, see lane_reader.h
  *      384   u32 writer_waits    1: the writer sleeps for room; 2: it found none and goes on trying: no bell is wanted
  *      388   u32 writer_core
  *     4096   the data
@@ -49,7 +48,6 @@ enum ring_word {
         RING_READER_WAITS = 256,
         RING_READER_CORE = 260,
         RING_READER_CLOSED = 264,
-        RING_READER_OWNER = 268,
         RING_WRITER_WAITS = 384,
         RING_WRITER_CORE = 388
 };
@@ -234,9 +232,5 @@ void ring_reader_disarm(struct ring_reader *reader);
 void ring_reader_close(struct ring_reader *reader); /* Says so to the writer. */
 uint32_t ring_writer_core(const struct ring_reader *reader);
 void ring_set_reader_core(struct ring_reader *reader, uint32_t core_plus_1);
-
-/* Makes `mine` of `expected`. False when it was something else. */
-bool ring_claim(struct ring_reader *reader, uint32_t expected, uint32_t mine);
-uint32_t ring_owner(const struct ring_reader *reader);
 
 #endif

@@ -102,10 +102,8 @@ Test(ring, keeps_its_promise_about_which_word_is_where) {
         ring_set_reader_core(&reader, 3);
         ring_set_writer_core(&writer, 4);
         ring_reader_close(&reader);
-        cr_assert(ring_claim(&reader, 0, 5));
         cr_assert_eq(*ring_word(memory, 260), 3);
         cr_assert_eq(*ring_word(memory, 264), 1);
-        cr_assert_eq(*ring_word(memory, 268), 5);
         cr_assert_eq(*ring_word(memory, 388), 4);
         cr_assert_eq(ring_reader_core(&writer), 3);
         cr_assert_eq(ring_writer_core(&reader), 4);
@@ -321,14 +319,6 @@ Test(ring, rings_the_readers_bell_once_for_each_arming) {
                 (void) take(3, 'x');
                 (void) take(3, 'y');
         }
-}
-
-Test(ring, is_claimed_by_one) {
-        cr_assert(ring_claim(&reader, 0, 11));
-        cr_assert_not(ring_claim(&reader, 0, 12));
-        cr_assert_eq(ring_owner(&reader), 11);
-        cr_assert(ring_claim(&reader, 11, 12));
-        cr_assert_eq(ring_owner(&reader), 12);
 }
 
 Test(ring, goes_on_where_another_reader_stopped) {

@@ -1,0 +1,263 @@
+/* How a receiver's lanes come and go: offers and their limits, markers, barriers, ends, and who of several processes has them after
+ * a fork. */
+#include "lanes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "descriptor.h"
+#include "ring_memory.h"
+#include "set.h"
+
+static int make_lanes(struct leat_receiver *receiver) {
+        const struct plan *plan = receiver->plan;
+        struct lanes *lanes;
+        int r;
+
+        if (receiver->lanes)
+                return 0;
+        lanes = calloc(1, sizeof(*lanes));
+        if (!lanes)
+                return -ENOMEM;
+        r = claim_create(&lanes->claim);
+        if (r < 0) {
+                free(lanes);
+                return r;
+        }
+        if (plan->image_is_memory && plan->plain_size <= receiver->message_limit) {
+                lanes->image_type = plan->type;
+                lanes->image_size = plan->plain_size;
+        }
+        receiver->lanes = lanes;
+        return 0;
+}
+
+/* ---- coming ---- */
+
+static int check_limits(const struct leat_receiver *receiver, const struct lane_offer *offer) {
+        size_t limit = receiver->lane_limit ? receiver->lane_limit : LANES_DEFAULT_LIMIT;
+        size_t memory = receiver->lane_memory ? receiver->lane_memory : LANES_DEFAULT_MEMORY;
+        const struct lanes *lanes = receiver->lanes;
+
+        if (!connection_allows_lanes(receiver->connection) || receiver->connection->ended)
+                return LEAT_REFUSED;
+        if (offer->limit > offer->size || offer->limit < RING_MIN_SIZE / 2 || offer->size > memory)
+                return LEAT_REFUSED;
+        return lanes->n < limit && lanes->mapped <= memory - offer->size ? 0 : LEAT_REFUSED;
+}
+
+struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity) {
+        const struct lanes *lanes = receiver->lanes;
+
+        for (size_t i = 0; lanes && i < lanes->n; i++)
+                if (memcmp(&lanes->list[i]->identity, identity, sizeof(*identity)) == 0)
+                        return lanes->list[i];
+        return NULL;
+}
+
+static int make_room(struct lanes *lanes) {
+        size_t capacity = lanes->capacity ? lanes->capacity * 2 : 4;
+        struct lane_reader **list;
+
+        if (lanes->n < lanes->capacity)
+                return 0;
+        list = reallocarray(lanes->list, capacity, sizeof(struct lane_reader *));
+        if (!list)
+                return -ENOMEM;
+        lanes->list = list;
+        lanes->capacity = capacity;
+        return 0;
+}
+
+static int watch_lane(struct lane_reader *lane) {
+        struct leat_receiver *receiver = lane->receiver;
+        int r = 0;
+
+        if (receiver->place != POLLER_NOWHERE && lane->place == POLLER_NOWHERE)
+                r = poller_add(&receiver->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET, RECEIVER_LANE,
+                               lane, &lane->place);
+        if (r == 0 && receiver->set)
+                r = set_watch_lane(receiver, lane);
+        return r;
+}
+
+static void forget_places(struct lane_reader *lane) {
+        poller_remove(&lane->receiver->poller, lane->place);
+        if (lane->receiver->set)
+                set_forget_lane(lane->receiver, lane);
+        lane->place = lane->set_place = POLLER_NOWHERE;
+}
+
+static int add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+               struct lane_reader **ret_lane) {
+        struct lane_reader *lane;
+        struct lanes *lanes;
+        int r = make_lanes(receiver);
+
+        if (r == 0)
+                r = check_limits(receiver, offer);
+        if (r == 0 && !receiver->set)
+                r = lanes_watch(receiver, &receiver->poller); /* So that no receive needs a new descriptor. */
+        if (r == 0)
+                r = make_room(receiver->lanes);
+        if (r == 0)
+                r = lane_reader_create(receiver, offer, memory, socket, &lane);
+        if (r != 0)
+                return r;
+        r = watch_lane(lane);
+        if (r < 0) {
+                forget_places(lane);
+                lane->memory = lane->socket = -1;
+                lane_reader_free(lane);
+                return r;
+        }
+        lanes = receiver->lanes;
+        lanes->list[lanes->n++] = lane;
+        lanes->mapped += (size_t) offer->size;
+        *ret_lane = lane;
+        return 0;
+}
+
+void lanes_wake(struct lane_reader *lane) {
+        lane->is_armed = false;
+        lane->fruitless = 0;
+        lane->receiver->lanes->n_awake++;
+}
+
+static void open_lane(struct lane_reader *lane) {
+        lane->is_open = true;
+        lanes_wake(lane);
+}
+
+int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
+        struct lane_reader *lane;
+        int r = add(receiver, offer, memory, socket, &lane);
+
+        if (r == 0)
+                open_lane(lane);
+        return r;
+}
+
+void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
+        uint8_t answer = LANE_ACCEPTED;
+        struct lane_reader *lane;
+        bool is_socket = descriptor_identify(socket) == DESCRIPTOR_CHANNEL_SOCKET;
+        int r = LEAT_REFUSED;
+
+        if (is_socket && !lanes_find(receiver, &offer->identity) && offer->size <= RING_MAX_SIZE &&
+            ring_memory_is_size((size_t) offer->size))
+                r = ring_memory_check(memory, (size_t) offer->size);
+        if (r == 0)
+                r = add(receiver, offer, memory, socket, &lane);
+        if (r != 0)
+                answer = LANE_REFUSED;
+        if (is_socket)
+                (void) send(socket, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (r != 0) {
+                receiver->cut |= descriptor_dispose(memory) < 0;
+                receiver->cut |= descriptor_dispose(socket) < 0;
+        }
+}
+
+void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity) {
+        struct lane_reader *lane = lanes_find(receiver, identity);
+
+        if (lane && !lane->is_open)
+                open_lane(lane);
+}
+
+void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier) {
+        const struct lane_reader *lane = lanes_find(receiver, &barrier->identity);
+
+        if (!lane || !lane->is_open || lane->ring.position >= barrier->position)
+                return;
+        receiver->lanes->barrier = *barrier;
+        receiver->lanes->has_barrier = true;
+}
+
+/* ---- going ---- */
+
+void lanes_drop(struct leat_receiver *receiver, size_t index) {
+        struct lanes *lanes = receiver->lanes;
+        struct lane_reader *lane = lanes->list[index];
+
+        if (lane->is_open && !lane->is_armed)
+                lanes->n_awake--;
+        if (lanes->current == lane)
+                lanes->current = NULL;
+        lanes->mapped -= lane->ring.size;
+        forget_places(lane);
+        lanes->n--;
+        for (size_t i = index; i < lanes->n; i++)
+                lanes->list[i] = lanes->list[i + 1];
+        if (lanes->next > index)
+                lanes->next--;
+        lane_reader_free(lane);
+}
+
+struct lanes *lanes_free(struct leat_receiver *receiver) {
+        struct lanes *lanes = receiver->lanes;
+        bool is_own;
+
+        if (!lanes)
+                return NULL;
+        /* After a fork another process may go on receiving: then only the sockets' ends tell. */
+        is_own = claim_is_current(&lanes->claim);
+        while (lanes->n > 0) {
+                struct lane_reader *lane = lanes->list[lanes->n - 1];
+
+                if (lane->process == fork_generation() && is_own)
+                        ring_reader_close(&lane->ring);
+                lanes_drop(receiver, lanes->n - 1);
+        }
+        claim_free(&lanes->claim);
+        free(lanes->list);
+        free(lanes);
+        receiver->lanes = NULL;
+        return NULL;
+}
+
+/* ---- sockets ---- */
+
+int lanes_watch(struct leat_receiver *receiver, struct poller *poller) {
+        struct lanes *lanes = receiver->lanes;
+
+        if (receiver->place == POLLER_NOWHERE && !receiver->connection->ended) {
+                int r = poller_add(poller, receiver->connection->fd, EPOLLIN, RECEIVER_SOCKET, receiver,
+                                   &receiver->place);
+
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; lanes && i < lanes->n; i++)
+                if (lanes->list[i]->place == POLLER_NOWHERE) {
+                        int r = poller_add(poller, lanes->list[i]->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
+                                           RECEIVER_LANE, lanes->list[i], &lanes->list[i]->place);
+
+                        if (r < 0)
+                                return r;
+                }
+        return poller_open(poller);
+}
+
+/* ---- after a fork ---- */
+
+/* What was armed may have been rung for somebody else, so all lanes are looked at anew. */
+int lanes_claim(struct leat_receiver *receiver) {
+        struct lanes *lanes = receiver->lanes;
+        int r = 0;
+
+        if (claim_is_current(&lanes->claim))
+                return 0;
+        for (size_t i = 0; r == 0 && i < lanes->n; i++)
+                r = lane_reader_map(lanes->list[i]);
+        if (r == 0)
+                r = claim_renew(&lanes->claim);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < lanes->n; i++)
+                if (lanes->list[i]->is_open && lanes->list[i]->is_armed)
+                        lanes_wake(lanes->list[i]);
+        return 0;
+}
