@@ -120,6 +120,9 @@ const struct peer *const peers[] = {
 #ifdef BENCH_NANOMSG
         &peer_nanomsg,
 #endif
+#ifdef BENCH_BOOST
+        &peer_boost,
+#endif
 #ifdef BENCH_SD_BUS
         &peer_sd_bus,
 #endif
