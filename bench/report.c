@@ -1,6 +1,10 @@
-/* The page of results. */
-#include <stdio.h>
+/* The page of results: which plots there are, and what of a result is in each. It is made of what --json writes, whether that
+ * was just measured or read from a file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "figures.h"
 #include "report.h"
 
 int report_read(const char *file, json_t *results) {
@@ -19,9 +23,222 @@ int report_read(const char *file, json_t *results) {
         return json_array_append_new(results, result);
 }
 
-int report_write(json_t *results, const char *page, const char *plots) {
-        (void) results;
-        (void) plots;
-        (void) fprintf(stderr, "leat-bench: %s cannot be written\n", page);
+#define COPIED "One sender and one receiver, each message copied in and copied out."
+
+static const struct curve throughput[] = {
+        { "copy",
+          "size",
+          "per_second",
+          { .id = "rate",
+            .title = "Messages a second against their size",
+            .description = COPIED " More is better.",
+            .x_title = "size of a message",
+            .y_title = "messages a second",
+            .x_unit = UNIT_BYTES,
+            .y_unit = UNIT_RATE } },
+        { "copy",
+          "size",
+          "bytes_per_second",
+          { .id = "bandwidth",
+            .title = "Bytes a second against a message’s size",
+            .description = COPIED " More is better.",
+            .x_title = "size of a message",
+            .y_title = "bytes a second",
+            .x_unit = UNIT_BYTES,
+            .y_unit = UNIT_PER_SEC } },
+        { "place",
+          "size",
+          "bytes_per_second",
+          { .id = "in-place",
+            .title = "Bytes a second, in place, against a message’s size",
+            .description = "The sender fills every byte where it lies, and the receiver sums it there. More "
+                           "is better.",
+            .x_title = "size of a message",
+            .y_title = "bytes a second",
+            .x_unit = UNIT_BYTES,
+            .y_unit = UNIT_PER_SEC } },
+};
+
+static const struct curve latency[] = {
+        { "echo",
+          "size",
+          "round_trip_ns/p50",
+          { .id = "latency",
+            .title = "Round trip against a message’s size",
+            .description =
+                    "The median time from sending a message until its copy is back, one at a time. Less is "
+                    "better.",
+            .x_title = "size of a message",
+            .y_title = "round trip",
+            .x_unit = UNIT_BYTES,
+            .y_unit = UNIT_NS } },
+};
+
+#define SENDERS "Messages of 64 bytes from so many processes to one receiver."
+#define CHANNELS                                                                                            \
+        "Messages of 64 bytes, through so many channels of 64 KiB in turn, to one receiver that waits for " \
+        "all of them."
+
+static const struct curve many[] = {
+        { "senders",
+          "senders",
+          "ns",
+          { .id = "senders",
+            .title = "Time for each message against the number of senders",
+            .description = SENDERS " Less is better.",
+            .x_title = "senders",
+            .y_title = "time for each message",
+            .y_unit = UNIT_NS } },
+        { "senders",
+          "senders",
+          "cpu_ns",
+          { .id = "senders-cpu",
+            .title = "CPU time for each message against the number of senders",
+            .description = SENDERS " All sides together. Less is better.",
+            .x_title = "senders",
+            .y_title = "CPU time for each message",
+            .y_unit = UNIT_NS } },
+        { "channels",
+          "channels",
+          "ns",
+          { .id = "channels",
+            .title = "Time for each message against the number of channels",
+            .description = CHANNELS " Less is better.",
+            .x_title = "channels",
+            .y_title = "time for each message",
+            .y_unit = UNIT_NS } },
+        { "channels",
+          "channels",
+          "cpu_ns",
+          { .id = "channels-cpu",
+            .title = "CPU time for each message against the number of channels",
+            .description = CHANNELS " Both sides together. Less is better.",
+            .x_title = "channels",
+            .y_title = "CPU time for each message",
+            .y_unit = UNIT_NS } },
+};
+
+/* A heading with the curves of some families, and the benchmarks of some kinds that are of no family. */
+static const struct section {
+        const char *id, *title;
+        const struct curve *curves;
+        size_t count;
+        const char *kinds; /* With a space behind each. */
+} sections[] = {
+        { "messages", "Small messages", NULL, 0, "one-way " },
+        { "throughput", "Throughput against size", throughput, 3, "in-place " },
+        { "latency", "Latency", latency, 1, "round-trip idle-round-trip " },
+        { "many", "Cost against the number of senders and channels", many, 4, "" },
+        { "waiting", "CPU time of waiting", NULL, 0, "paced silent " },
+        { "operations", "Operations", NULL, 0, "operation " },
+};
+
+static bool has_kind(const struct section *section, const json_t *benchmark) {
+        char kind[64];
+
+        (void) snprintf(kind, sizeof(kind), "%.60s ", text_of(benchmark, "kind"));
+        return !*text_of(benchmark, "family") && strstr(section->kinds, kind);
+}
+
+static bool has_family(const struct section *section, const json_t *benchmark) {
+        for (size_t i = 0; i < section->count; i++)
+                if (strcmp(section->curves[i].family, text_of(benchmark, "family")) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_empty(const struct page *page, const struct section *section) {
+        json_t *benchmark;
+        size_t i;
+
+        json_array_foreach (page->benchmarks, i, benchmark)
+                if (has_kind(section, benchmark) || has_family(section, benchmark))
+                        return false;
+        return true;
+}
+
+static bool is_operation(const json_t *benchmark) {
+        return strcmp(text_of(benchmark, "kind"), "operation") == 0;
+}
+
+static void put_section(struct page *page, const struct section *section) {
+        json_t *benchmark;
+        size_t i;
+
+        if (is_empty(page, section))
+                return;
+        (void) fprintf(page->out, "<section id=\"%s\">\n<h2>%s</h2>\n", section->id, section->title);
+        for (size_t j = 0; j < section->count; j++)
+                put_curve(page, &section->curves[j]);
+        json_array_foreach (page->benchmarks, i, benchmark)
+                if (has_kind(section, benchmark)) {
+                        if (strstr(text_of(benchmark, "kind"), "round-trip"))
+                                put_distribution(page, benchmark);
+                        else if (!is_operation(benchmark) || !is_single(benchmark))
+                                put_dots(page, benchmark);
+                }
+        if (strstr(section->kinds, "operation"))
+                put_singles(page, "operation");
+        (void) fputs("</section>\n", page->out);
+}
+
+static void put_contents(const struct page *page, const json_t *results) {
+        json_t *result;
+        size_t i;
+
+        (void) fputs("<nav aria-label=\"Contents\">", page->out);
+        json_array_foreach (results, i, result)
+                if (json_is_array(json_object_get(result, "targets")))
+                        (void) fprintf(page->out, "<a href=\"#targets%zu\">What must be reached</a>", i);
+        for (size_t j = 0; j < sizeof(sections) / sizeof(*sections); j++)
+                if (!is_empty(page, &sections[j]))
+                        (void) fprintf(page->out, "<a href=\"#%s\">%s</a>", sections[j].id,
+                                       sections[j].title);
+        (void) fputs("</nav>\n", page->out);
+}
+
+/* The benchmarks of all results; of those with the same name the first one. */
+static json_t *gather(const json_t *results) {
+        json_t *all = json_array(), *names = json_object(), *result, *benchmark;
+        size_t i, j;
+
+        json_array_foreach (results, i, result)
+                json_array_foreach (json_object_get(result, "benchmarks"), j, benchmark) {
+                        if (json_object_get(names, text_of(benchmark, "name")))
+                                continue;
+                        (void) json_object_set_new(names, text_of(benchmark, "name"), json_true());
+                        (void) json_array_append(all, benchmark);
+                }
+        json_decref(names);
+        return all;
+}
+
+static int complain(const char *page) {
+        (void) fprintf(stderr, "leat-bench: %s: %s\n", page, strerror(errno));
         return -1;
+}
+
+int report_write(json_t *results, const char *page_file, const char *plots) {
+        struct page page = { .out = fopen(page_file, "we"),
+                             .plots = plots,
+                             .lines = calloc(MAX_LINES, sizeof(struct line)) };
+
+        if (!page.out || !page.lines) {
+                free(page.lines);
+                return complain(page_file);
+        }
+        page.benchmarks = gather(results);
+        html_begin(page.out);
+        html_conditions(page.out, results);
+        put_contents(&page, results);
+        html_targets(page.out, results);
+        for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+                put_section(&page, &sections[i]);
+        html_end(page.out);
+        json_decref(page.benchmarks);
+        free(page.lines);
+        if (fclose(page.out) != 0)
+                return complain(page_file);
+        (void) printf("%s is written\n", page_file);
+        return page.failed ? -1 : 0;
 }
