@@ -34,7 +34,6 @@ int joining_open(struct joining *ret_joining) {
 
 void joining_take_side(struct joining *joining, enum side side) {
         joining->side = side;
-        joining->taken = true;
         close_fd(&joining->done[side == ASKER ? 1 : 0]);
 }
 
@@ -67,9 +66,13 @@ void joining_wait(const struct joining *joining) {
                 ;
 }
 
-void joining_close(struct joining *joining) {
-        if (joining->taken && joining->side == ASKER)
-                forget_names(joining); /* If it did not come to a greeting. */
+void joining_leave(struct joining *joining) {
         close_fd(&joining->done[0]);
         close_fd(&joining->done[1]);
+}
+
+/* The names are gone already, unless the sides did not come to a greeting. */
+void joining_close(struct joining *joining) {
+        joining_leave(joining);
+        forget_names(joining);
 }

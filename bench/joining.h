@@ -8,7 +8,6 @@
 struct joining {
         char folder[48], path[64], url[80]; /* The path is the socket's; the URL is ipc:// and the path. */
         enum side side;
-        bool taken;
         int done[2]; /* A pipe; at its end the answerer is gone. */
 };
 
@@ -24,6 +23,9 @@ int joining_greet(struct joining *joining, const struct peer *peer, struct link 
 
 /* By the asker, when it has sent its last: waits for the answerer's end. */
 void joining_wait(const struct joining *joining);
+
+/* In the process that forked both sides: see leave() in peer.h. */
+void joining_leave(struct joining *joining);
 
 void joining_close(struct joining *joining);
 

@@ -1,5 +1,6 @@
 /* The processes of a measurement. This one only makes them and waits, so that whatever a peer's library keeps (threads,
- * sockets, memory) ends with them, and so that one that hangs can be ended. They report in shared memory. */
+ * sockets, memory) ends with them, and so that one that hangs can be ended. They report in shared memory. A signal that
+ * ends this program is held back until the sides have ended and what bears a name is removed. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -70,11 +71,13 @@ static void play_in_threads(struct place *places, unsigned count) {
                 (void) pthread_join(threads[i], NULL);
 }
 
+/* SIGPIPE is ignored: a side whose other one is gone reports an error. */
 static pid_t start(struct place *places, unsigned count) {
         pid_t parent = getpid(), child = fork();
 
         if (child != 0)
                 return child;
+        (void) signal(SIGPIPE, SIG_IGN);
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(1);
@@ -89,15 +92,40 @@ static pid_t start(struct place *places, unsigned count) {
         _exit(0);
 }
 
+/* SIGCHLD, and what ends this program. */
+static sigset_t awaited_signals(void) {
+        static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+        sigset_t signals;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGCHLD);
+        for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+                struct sigaction action;
+
+                if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+                        (void) sigaddset(&signals, ends[i]);
+        }
+        return signals;
+}
+
+static int wait_for_signal(const sigset_t *signals, const struct timespec *patience) {
+        int number = sigtimedwait(signals, NULL, patience);
+
+        if (number < 0)
+                return errno == EAGAIN ? -ETIMEDOUT : 0;
+        if (number == SIGCHLD)
+                return 0;
+        (void) raise(number); /* Once more, for when it is no longer held back. */
+        return -EINTR;
+}
+
 /* Ends all that is left as soon as one has failed: the others could wait for it without end. */
 static int wait_for_all(pid_t *children, unsigned count, double seconds) {
         struct timespec patience = { .tv_sec = PATIENCE_SECONDS + (time_t) seconds };
+        sigset_t signals = awaited_signals();
         unsigned left = count;
-        sigset_t child;
         int r = 0;
 
-        (void) sigemptyset(&child);
-        (void) sigaddset(&child, SIGCHLD);
         while (left > 0) {
                 int status = 0, found = 0;
 
@@ -110,9 +138,8 @@ static int wait_for_all(pid_t *children, unsigned count, double seconds) {
                         if (r == 0 || (r == -EPIPE && WIFSIGNALED(status)))
                                 r = WIFSIGNALED(status) ? -EOWNERDEAD : WEXITSTATUS(status) != 0 ? -EPIPE : 0;
                 }
-                if (r == 0 && !found && left > 0 && sigtimedwait(&child, NULL, &patience) < 0 &&
-                    errno == EAGAIN)
-                        r = -ETIMEDOUT;
+                if (r == 0 && !found && left > 0)
+                        r = wait_for_signal(&signals, &patience);
                 for (unsigned i = 0; r != 0 && i < count; i++)
                         if (children[i] > 0) {
                                 (void) kill(children[i], SIGKILL);
@@ -137,13 +164,19 @@ static int run(const struct peer *peer, const struct task *task, struct link *li
                 if (children[started] < 0)
                         r = -errno;
         }
-        peer->close(link);
+        if (peer->leave)
+                peer->leave(link);
+        else
+                peer->close(link);
         if (r == 0)
-                return wait_for_all(children, started, task->seconds);
-        for (unsigned i = 0; i + 1 < started; i++) {
-                (void) kill(children[i], SIGKILL);
-                (void) waitpid(children[i], NULL, 0);
-        }
+                r = wait_for_all(children, started, task->seconds);
+        else
+                for (unsigned i = 0; i + 1 < started; i++) {
+                        (void) kill(children[i], SIGKILL);
+                        (void) waitpid(children[i], NULL, 0);
+                }
+        if (peer->leave)
+                peer->close(link);
         return r;
 }
 
@@ -221,7 +254,7 @@ static int measure_shared(const struct peer *peer, const struct task *task, stru
 }
 
 int measure(const struct peer *peer, const struct task *task, struct result *ret_result) {
-        sigset_t child, before;
+        sigset_t signals = awaited_signals(), before;
         struct shared *shared;
         int r;
 
@@ -230,9 +263,7 @@ int measure(const struct peer *peer, const struct task *task, struct result *ret
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (shared == MAP_FAILED)
                 return -errno;
-        (void) sigemptyset(&child);
-        (void) sigaddset(&child, SIGCHLD);
-        (void) sigprocmask(SIG_BLOCK, &child, &before);
+        (void) sigprocmask(SIG_BLOCK, &signals, &before);
         r = measure_shared(peer, task, shared, ret_result);
         (void) sigprocmask(SIG_SETMASK, &before, NULL);
         (void) munmap(shared, sizeof(*shared));

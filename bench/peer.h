@@ -62,6 +62,12 @@ struct peer {
         int (*answer)(struct link *link);
 
         void (*end)(struct link *link, enum direction direction); /* No more will be sent. */
+
+        /* In the process that forked both sides: lets go of what they have inherited. close() is called there when they
+         * have ended, however they did, to remove what they would leave behind, such as names. NULL: close() is called
+         * there at once. */
+        void (*leave)(struct link *link);
+
         void (*close)(struct link *link);
 };
 

@@ -106,6 +106,10 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
+static void leave(struct link *link) {
+        joining_leave(&link->joining);
+}
+
 const struct peer peer_nanomsg = {
         .name = "nanomsg",
         .title = "nanomsg pair over ipc",
@@ -115,5 +119,6 @@ const struct peer peer_nanomsg = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
+        .leave = leave,
         .close = close_link,
 };

@@ -130,6 +130,10 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
+static void leave(struct link *link) {
+        joining_leave(&link->joining);
+}
+
 const struct peer peer_nng = {
         .name = "nng",
         .title = "nng pair over ipc",
@@ -139,5 +143,6 @@ const struct peer peer_nng = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
+        .leave = leave,
         .close = close_link,
 };

@@ -87,7 +87,6 @@ static int take_side(struct link *link, enum side side, unsigned index) {
         return 0;
 }
 
-/* A closed pipe raises a signal, which would only end this process with less said. */
 static ssize_t write_some(const struct link *link, enum direction direction, const unsigned char *bytes,
                           size_t size) {
         ssize_t n;

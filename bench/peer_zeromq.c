@@ -102,6 +102,10 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
+static void leave(struct link *link) {
+        joining_leave(&link->joining);
+}
+
 const struct peer peer_zeromq = {
         .name = "zeromq",
         .title = "ZeroMQ pair over ipc",
@@ -111,5 +115,6 @@ const struct peer peer_zeromq = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
+        .leave = leave,
         .close = close_link,
 };
