@@ -46,7 +46,9 @@ static struct line *line_of(struct plot *plot, const json_t *peer) {
                         return &plot->line[i];
         if (plot->lines == MAX_LINES)
                 return NULL;
-        plot->line[plot->lines] = (struct line){ .name = name, .title = text_of(peer, "title") };
+        plot->line[plot->lines] = (struct line){ .name = name,
+                                                 .title = text_of(peer, "title"),
+                                                 .remark = text_of(peer, "wait") };
         return &plot->line[plot->lines++];
 }
 
@@ -61,6 +63,7 @@ static void add_point(struct plot *plot, const json_t *peer, struct point point)
 }
 
 static void draw(struct page *page, const struct plot *plot, void (*plot_it)(const struct plot *, FILE *)) {
+        struct plot alone = *plot;
         char path[4096];
         FILE *file;
 
@@ -76,7 +79,8 @@ static void draw(struct page *page, const struct plot *plot, void (*plot_it)(con
                 page->failed = 1;
                 return;
         }
-        plot_it(plot, file);
+        alone.alone = true;
+        plot_it(&alone, file);
         if (fclose(file) != 0)
                 page->failed = 1;
 }
@@ -101,9 +105,12 @@ static void put_head(struct page *page, const char *text) {
         (void) fputs("</th>", page->out);
 }
 
-static void begin_row(struct page *page, const char *title) {
+static void begin_row(struct page *page, const char *title, const char *remark) {
         (void) fputs("<tr><th scope=\"row\">", page->out);
         put_text(page->out, title);
+        (void) fputs(" <small class=\"muted\">", page->out);
+        put_text(page->out, remark);
+        (void) fputs("</small>", page->out);
         (void) fputs("</th>", page->out);
 }
 
@@ -176,7 +183,7 @@ static void put_curve_table(struct page *page, const struct plot *plot) {
         for (int i = 0; i < plot->lines; i++) {
                 const struct line *line = &plot->line[i];
 
-                begin_row(page, line->title);
+                begin_row(page, line->title, line->remark);
                 for (int j = 0; j < count; j++) {
                         double value = 0;
 
@@ -249,7 +256,7 @@ static void put_percentiles(struct page *page, const json_t *benchmark) {
                 put_head(page, heads[j]);
         (void) fputs("</tr></thead>\n<tbody>\n", page->out);
         json_array_foreach (json_object_get(benchmark, "peers"), i, peer) {
-                begin_row(page, text_of(peer, "title"));
+                begin_row(page, text_of(peer, "title"), text_of(peer, "wait"));
                 for (size_t j = 0; j < sizeof(parts) / sizeof(*parts); j++)
                         put_number(page, number_of(peer, parts[j], "median"), UNIT_NS);
                 put_number(page, number_of(peer, "cpu_ns", "median"), UNIT_NS);
@@ -328,7 +335,7 @@ static void begin_dot_table(struct page *page, const struct measure *measure) {
 
 static void put_dot_row(struct page *page, const json_t *peer, const char *title,
                         const struct measure *measure) {
-        begin_row(page, title);
+        begin_row(page, title, text_of(peer, "wait"));
         put_number(page, number_of(peer, measure->path, "median"), measure->unit);
         put_number(page, number_of(peer, measure->path, "least"), measure->unit);
         put_number(page, number_of(peer, measure->path, "most"), measure->unit);
@@ -391,10 +398,10 @@ void put_singles(struct page *page, const char *kind) {
                         continue;
                 measure = measure_of(benchmark);
                 if (dot_of(peer, &measure).low > 0 && plot.lines < MAX_LINES)
-                        plot.line[plot.lines++] = (struct line){ text_of(peer, "name"),
-                                                                 text_of(benchmark, "title"),
-                                                                 1,
-                                                                 { dot_of(peer, &measure) } };
+                        plot.line[plot.lines++] = (struct line){ .name = text_of(peer, "name"),
+                                                                 .title = text_of(benchmark, "title"),
+                                                                 .count = 1,
+                                                                 .points = { dot_of(peer, &measure) } };
         }
         if (plot.lines == 0)
                 return;

@@ -15,9 +15,10 @@ static const char page_style[] =
         "*{box-sizing:border-box}"
         "body{margin:0;background:var(--back);color:var(--text);line-height:1.5;"
         "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
-        "main{max-width:860px;margin:0 auto;padding:24px 16px 64px}"
+        "main{max-width:1000px;margin:0 auto;padding:24px 16px 64px}"
         "h1{font-size:1.7rem;margin:.2em 0 .3em}h2{font-size:1.3rem;margin:2.2em 0 .4em}"
-        "h3{font-size:1.02rem;margin:0 0 .3em}p{margin:.3em 0 .8em}.muted{color:var(--muted)}"
+        "h3{font-size:1.02rem;margin:0 0 .3em}h3::first-letter{text-transform:uppercase}p{margin:.3em 0 "
+        ".8em}.muted{color:var(--muted)}"
         "section>p{max-width:70ch}"
         ".card{background:var(--card);border:1px solid var(--edge);border-radius:8px;margin:0 0 18px;"
         "padding:14px 16px}"
@@ -29,14 +30,18 @@ static const char page_style[] =
         "th,td{padding:4px 10px 4px 0;text-align:right;white-space:nowrap;border-bottom:1px solid "
         "var(--edge)}"
         "th:first-child,td:first-child,.words th,.words td{text-align:left}.words td{white-space:normal}"
-        ".words{width:100%;min-width:600px}.words td:nth-child(3){white-space:nowrap}"
-        "thead th{color:var(--muted);font-weight:600;vertical-align:bottom}tbody th{font-weight:400}"
+        ".words{width:100%;min-width:600px}.words td:nth-child(2),.words td:nth-child(3){white-space:nowrap}"
+        "thead th{color:var(--muted);white-space:normal;font-weight:600;vertical-align:bottom}tbody "
+        "th{font-weight:400}"
         ".group th{font-weight:600;padding-top:12px}"
         "summary{cursor:pointer;color:var(--muted);font-size:.92rem;padding:4px 0}"
         "summary:hover{color:var(--text)}"
         "nav a{display:inline-block;margin:0 14px 4px 0}a{color:inherit}"
         ".met{color:var(--good);font-weight:700}.lost{color:var(--bad);font-weight:700}"
         "code{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:.92em}"
+        ".legend span{white-space:nowrap;margin-right:14px}.legend{font-size:.95rem}"
+        ".legend .key{display:inline-block;width:.75em;height:.75em;border-radius:50%;background:var(--c);"
+        "margin-right:.45em}"
         "@media(max-width:560px){dl{grid-template-columns:1fr}dd{margin:0 0 6px}}"
         "@media print{body{background:none}.card{break-inside:avoid}}";
 
@@ -56,6 +61,28 @@ void html_begin(FILE *out) {
                 "<p class=\"muted\">Beside what they could cost, and what others do. All peers of a "
                 "benchmark are measured in turns, and every message is checked.</p>\n",
                 page_style, plot_style);
+}
+
+/* What colours say; marks and dashes say the rest, with names beside them. */
+void html_legend(FILE *out) {
+        static const struct {
+                const char *kind, *text;
+        } kinds[] = {
+                { "leat", "Leat" },
+                { "memory", "shared memory, bare" },
+                { "system", "the system’s sockets and pipes" },
+                { "inside", "within one process" },
+                { "library", "other libraries" },
+        };
+
+        (void) fputs("<p class=\"plot legend\">", out);
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+                (void) fprintf(out, "<span class=\"%s\"><span class=\"key\"></span>%s</span> ", kinds[i].kind,
+                               kinds[i].text);
+        (void) fputs("</p>\n<p class=\"muted\">An adaptive wait spins for a while before it sleeps; a "
+                     "blocking one "
+                     "sleeps at once; a spinning one never does.</p>\n",
+                     out);
 }
 
 void html_end(FILE *out) {

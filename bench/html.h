@@ -12,6 +12,8 @@ void html_end(FILE *out);
 /* Of each result: machine, kernel, cores, pinning, rounds, date, command. */
 void html_conditions(FILE *out, json_t *results);
 
+void html_legend(FILE *out);
+
 /* The table of goals, when a result has one. */
 void html_targets(FILE *out, json_t *results);
 

@@ -5,15 +5,21 @@
 
 #include "svg.h"
 
-#define WIDTH     760.0
+#define WIDTH     800.0
 #define LEFT      64.0
-#define RIGHT     (WIDTH - 218.0) /* Beyond it are the names. */
+#define RIGHT     (WIDTH - 244.0) /* Beyond it are the names. */
 #define TOP       34.0
 #define NAME_STEP 16.5
+#define NEAR      60.0
+#define HEIGHT    380.0
 
 #define DOT_RIGHT (WIDTH - 92.0) /* Beyond it are the values. */
 #define LETTER    6.9            /* About so wide is one. */
 #define DOT_STEP  25.0
+
+/* Percentiles: 50 %, 90 %, 99 % and so on. */
+static const double tails[] = { 0.30103, 1, 2, 3, 4, 5, 6 };
+#define N_TAILS (sizeof(tails) / sizeof(*tails))
 
 struct picture {
         const struct plot *plot;
@@ -57,7 +63,7 @@ static void measure(struct picture *picture) {
                 }
         if (is_tail(plot)) {
                 picture->x_least = 0;
-                picture->x_most = fmax(ceil(picture->x_most - 0.05), 1);
+                picture->x_most = fmax(picture->x_most * 1.02, 1);
         }
         picture->y = axis_of(y_least, y_most);
 }
@@ -79,12 +85,11 @@ static int by_value(const void *a, const void *b) {
 /* A tick for each value that was measured. */
 static void put_x_ticks(const struct picture *picture) {
         const struct plot *plot = picture->plot;
-        static const double tails[] = { 0, 0.30103, 1, 2, 3, 4, 5, 6 };
         double values[MAX_LINES * MAX_POINTS];
         int count = 0;
 
         if (is_tail(plot)) {
-                for (size_t i = 0; i < sizeof(tails) / sizeof(*tails) && tails[i] <= picture->x_most; i++)
+                for (size_t i = 0; i < N_TAILS && tails[i] <= picture->x_most; i++)
                         put_x_tick(picture, tails[i], label_of(tails[i], UNIT_TAIL).text);
                 return;
         }
@@ -114,6 +119,16 @@ static void put_axes(const struct picture *picture) {
         put_label(picture->out, RIGHT, picture->bottom + 37, "end", "main", plot->x_title);
 }
 
+/* Each value that was measured; of a distribution, which has many, the first beyond a percentile that is named. */
+static bool has_mark(const struct plot *plot, const struct line *line, int i) {
+        if (!is_tail(plot))
+                return true;
+        for (size_t j = 0; j < N_TAILS; j++)
+                if (line->points[i].x >= tails[j] && i > 0 && line->points[i - 1].x < tails[j])
+                        return true;
+        return false;
+}
+
 static void put_line(const struct picture *picture, const struct line *line) {
         struct style style = style_of(line->name);
 
@@ -126,13 +141,15 @@ static void put_line(const struct picture *picture, const struct line *line) {
                 (void) fprintf(picture->out, "%c%.1f %.1f", i == 0 ? 'M' : 'L',
                                x_place(picture, line->points[i].x), y_place(picture, line->points[i].y));
         (void) fputs("\"/>", picture->out);
-        for (int i = 0; i < line->count && !is_tail(picture->plot); i++)
-                put_mark(picture->out, &style, x_place(picture, line->points[i].x),
-                         y_place(picture, line->points[i].y), style.strong ? 4 : 3);
+        for (int i = 0; i < line->count; i++)
+                if (has_mark(picture->plot, line, i))
+                        put_mark(picture->out, &style, x_place(picture, line->points[i].x),
+                                 y_place(picture, line->points[i].y), style.strong ? 4 : 3);
         (void) fputs("</g>\n", picture->out);
 }
 
-/* A name at the right, with a thin line to the end of what it names. */
+/* A name at the right, with a thin line to the end of what it names, if that is near; it begins where that ends, or where the
+ * median of a distribution is. */
 struct name {
         const struct line *line;
         double x, y, at;
@@ -166,20 +183,24 @@ static void put_names(const struct picture *picture) {
 
         for (int i = 0; i < plot->lines; i++) {
                 const struct line *line = &plot->line[i];
-                const struct point *last = &line->points[line->count - 1];
+                int at = line->count - 1;
 
-                if (line->count > 0)
-                        names[count++] = (struct name){ line, x_place(picture, last->x),
-                                                        y_place(picture, last->y), 0 };
+                while (is_tail(plot) && at > 0 && line->points[at].x > tails[0])
+                        at--;
+                if (at >= 0)
+                        names[count++] = (struct name){ line, x_place(picture, line->points[at].x),
+                                                        y_place(picture, line->points[at].y), 0 };
         }
         qsort(names, (size_t) count, sizeof(*names), by_height);
         spread_names(names, count, TOP - 4, picture->bottom + 4);
         for (int i = 0; i < count; i++) {
                 struct style style = style_of(names[i].line->name);
 
-                (void) fprintf(picture->out,
-                               "<g class=\"%s\"><path class=\"leader\" d=\"M%.1f %.1fL%.1f %.1fH%.1f\"/>",
-                               style.kind, names[i].x + 5, names[i].y, RIGHT + 10, names[i].at, RIGHT + 16);
+                (void) fprintf(picture->out, "<g class=\"%s\">", style.kind);
+                if (names[i].x > RIGHT - NEAR)
+                        (void) fprintf(picture->out,
+                                       "<path class=\"leader\" d=\"M%.1f %.1fL%.1f %.1fH%.1f\"/>",
+                                       names[i].x + 5, names[i].y, RIGHT + 10, names[i].at, RIGHT + 16);
                 put_mark(picture->out, &style, RIGHT + 22, names[i].at, style.strong ? 4 : 3);
                 put_label(picture->out, RIGHT + 31, names[i].at + 4, "start", style.strong ? "main" : "",
                           names[i].line->title);
@@ -188,14 +209,16 @@ static void put_names(const struct picture *picture) {
 }
 
 void plot_lines(const struct plot *plot, FILE *out) {
-        double height = fmax(300, plot->lines * NAME_STEP - 8);
+        double height = fmax(HEIGHT, plot->lines * NAME_STEP - 8);
         struct picture picture = { .plot = plot, .out = out, .bottom = TOP + height };
 
         measure(&picture);
         begin_svg(out, plot, WIDTH, TOP + height + 48);
         put_axes(&picture);
-        for (int i = plot->lines - 1; i >= 0; i--) /* Leat is among the first and lies above. */
-                put_line(&picture, &plot->line[i]);
+        for (int strong = 0; strong < 2; strong++) /* Which lie above the others. */
+                for (int i = plot->lines - 1; i >= 0; i--)
+                        if (style_of(plot->line[i].name).strong == strong)
+                                put_line(&picture, &plot->line[i]);
         put_names(&picture);
         (void) fputs("</svg>\n", out);
 }

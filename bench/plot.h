@@ -2,6 +2,7 @@
 #ifndef LEAT_BENCH_PLOT_H
 #define LEAT_BENCH_PLOT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum unit {
@@ -23,6 +24,7 @@ struct point {
 
 struct line {
         const char *name, *title; /* The name of a peer decides about colour, dashes and mark. */
+        const char *remark;       /* Beside the title in tables. */
         int count;
         struct point points[MAX_POINTS];
 };
@@ -31,6 +33,7 @@ struct plot {
         const char *id, *title, *description; /* Title and description are read to who cannot see it. */
         const char *x_title, *y_title;
         enum unit x_unit, y_unit;
+        bool alone; /* In a file of its own, which needs the rules. */
         int lines;
         struct line *line;
 };

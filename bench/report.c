@@ -124,6 +124,8 @@ static const struct section {
         const struct curve *curves;
         size_t count;
         const char *kinds; /* With a space behind each. */
+        const char *
+                names; /* Benchmarks that are here whatever their kind: what their names begin with. NULL: none. */
 } sections[] = {
         { "messages", "Small messages", NULL, 0, "one-way " },
         { "throughput", "Throughput against size", throughput, 3, "in-place " },
@@ -131,11 +133,23 @@ static const struct section {
         { "many", "Cost against the number of senders and channels", many, 4, "" },
         { "waiting", "CPU time of waiting", NULL, 0, "paced silent " },
         { "operations", "Operations", NULL, 0, "operation " },
+        { "kernel", "Events through the kernel and the bridge", NULL, 0, "", "kernel bridge " },
 };
 
-static bool has_kind(const struct section *section, const json_t *benchmark) {
+static const struct section *find_named(const char *name) {
+        for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+                for (const char *start = sections[i].names; start && *start; start += strcspn(start, " ") + 1)
+                        if (strncmp(name, start, strcspn(start, " ")) == 0)
+                                return &sections[i];
+        return NULL;
+}
+
+static bool is_among(const struct section *section, const json_t *benchmark) {
+        const struct section *named = find_named(text_of(benchmark, "name"));
         char kind[64];
 
+        if (named)
+                return named == section;
         (void) snprintf(kind, sizeof(kind), "%.60s ", text_of(benchmark, "kind"));
         return !*text_of(benchmark, "family") && strstr(section->kinds, kind);
 }
@@ -152,7 +166,7 @@ static bool is_empty(const struct page *page, const struct section *section) {
         size_t i;
 
         json_array_foreach (page->benchmarks, i, benchmark)
-                if (has_kind(section, benchmark) || has_family(section, benchmark))
+                if (is_among(section, benchmark) || has_family(section, benchmark))
                         return false;
         return true;
 }
@@ -171,7 +185,7 @@ static void put_section(struct page *page, const struct section *section) {
         for (size_t j = 0; j < section->count; j++)
                 put_curve(page, &section->curves[j]);
         json_array_foreach (page->benchmarks, i, benchmark)
-                if (has_kind(section, benchmark)) {
+                if (is_among(section, benchmark)) {
                         if (strstr(text_of(benchmark, "kind"), "round-trip"))
                                 put_distribution(page, benchmark);
                         else if (!is_operation(benchmark) || !is_single(benchmark))
@@ -232,6 +246,8 @@ int report_write(json_t *results, const char *page_file, const char *plots) {
         html_conditions(page.out, results);
         put_contents(&page, results);
         html_targets(page.out, results);
+        if (json_array_size(page.benchmarks) > 0)
+                html_legend(page.out);
         for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
                 put_section(&page, &sections[i]);
         html_end(page.out);

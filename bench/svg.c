@@ -97,7 +97,8 @@ struct style style_of(const char *peer) {
                 const char *name, *kind;
                 char mark;
         } known[] = {
-                { "leat", "leat", 'o' },          { "bare", "memory", 'o' },
+                { "leat", "leat", 'o' },          { "kernel", "leat", 'd' },
+                { "bridge", "leat", 'v' },        { "bare", "memory", 'o' },
                 { "pool", "memory", 'd' },        { "seqpacket", "system", 'o' },
                 { "stream", "system", 's' },      { "pipe", "system", 't' },
                 { "tcp", "system", 'd' },         { "mutex", "inside", 'o' },
@@ -112,7 +113,7 @@ struct style style_of(const char *peer) {
         } variants[] = {
                 { "-lane", "7 3", 's' },    { "-socket", "2 3", 't' }, { "-spin", "7 3", 's' },
                 { "-futex", "2 3", 't' },   { "-4m", "7 3", 0 },       { "-polling", "7 3", 0 },
-                { "-spin-16", "7 3", 's' },
+                { "-spin-16", "7 3", 's' }, { "-each", "7 3", 0 },
         };
         struct style style = { "rest", "", 'o', false, false };
 
@@ -131,7 +132,7 @@ struct style style_of(const char *peer) {
                 if (variants[i].mark)
                         style.mark = variants[i].mark;
         }
-        style.strong = is_of(peer, "leat") && !style.open;
+        style.strong = strcmp(style.kind, "leat") == 0 && !style.open;
         return style;
 }
 
@@ -173,8 +174,10 @@ void begin_svg(FILE *out, const struct plot *plot, double width, double height) 
         put_text(out, plot->title);
         (void) fprintf(out, "</title>\n<desc id=\"%s-desc\">", plot->id);
         put_text(out, plot->description);
-        (void) fprintf(out, "</desc>\n<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n", width,
-                       height);
+        (void) fputs("</desc>\n", out);
+        if (plot->alone)
+                (void) fprintf(out, "<style>%s</style>\n", plot_style);
+        (void) fprintf(out, "<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n", width, height);
 }
 
 void put_label(FILE *out, double x, double y, const char *anchor, const char *kind, const char *text) {
