@@ -120,6 +120,10 @@ const struct peer *const peers[] = {
 #ifdef BENCH_NANOMSG
         &peer_nanomsg,
 #endif
+#ifdef BENCH_ICEORYX
+        &peer_iceoryx,
+        &peer_iceoryx_polling,
+#endif
 #ifdef BENCH_BOOST
         &peer_boost,
 #endif

@@ -32,6 +32,7 @@ struct peer {
         bool threads;      /* Both sides are threads of one process. */
         bool typed;        /* A message has its own form and only the first 8 bytes of ours are in it. */
         bool one_way;      /* There is no way BACK. */
+        bool exits;        /* A side ends by exit(): its library has something to do then. */
         bool many_senders, many_channels;
         int variant; /* For a file with several peers: which one. */
 
