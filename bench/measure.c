@@ -74,7 +74,8 @@ static void play_in_threads(struct place *places, unsigned count) {
 
 /* SIGPIPE is ignored: a side whose other one is gone reports an error. */
 static pid_t start(struct place *places, unsigned count) {
-        pid_t parent = getpid(), child = fork();
+        pid_t parent = getpid(), child;
+        int status = 0;
 
         (void) fflush(NULL); /* A side's exit() is not to write this once more. */
         child = fork();
