@@ -56,7 +56,6 @@ cat >"$folder/odd.json" <<'JSON'
       { "name": "p", "title": "p", "per_second": { "median": 1e300 }, "bytes_per_second": { "median": 1e-300 } } ] },
     "word" ] }
 JSON
-mkdir "$folder/plots"
 "$1" report --from "$folder/all.json" --plots "$folder/plots" "$folder/all.html" || fail "no page of the result"
 "$1" report --from "$folder/odd.json" --from "$folder/all.json" --plots "$folder/plots" "$folder/odd.html" ||
         fail "no page of an odd result"
