@@ -18,6 +18,7 @@
 
 #define MAX_SIDES        65 /* The answerer and its askers. */
 #define PATIENCE_SECONDS 20 /* Beyond the time that a measurement takes. */
+#define GRACE_NS         100000000
 
 struct shared {
         pthread_barrier_t start;
@@ -125,36 +126,53 @@ static int wait_for_signal(const sigset_t *signals, const struct timespec *patie
         return -EINTR;
 }
 
-/* Ends all that is left as soon as one has failed: the others could wait for it without end. */
+/* Sees to those that have ended; one that a signal has ended says more than one that has failed. Returns how many. */
+static unsigned reap(pid_t *children, unsigned count, int *error) {
+        unsigned found = 0;
+
+        for (unsigned i = 0; i < count; i++) {
+                int status;
+
+                if (children[i] <= 0 || waitpid(children[i], &status, WNOHANG) <= 0)
+                        continue;
+                children[i] = 0;
+                found++;
+                if (WIFSIGNALED(status))
+                        *error = -EOWNERDEAD;
+                else if (*error == 0 && WEXITSTATUS(status) != 0)
+                        *error = -EPIPE;
+        }
+        return found;
+}
+
+static void end_all(const pid_t *children, unsigned count) {
+        for (unsigned i = 0; i < count; i++)
+                if (children[i] > 0) {
+                        (void) kill(children[i], SIGKILL);
+                        (void) waitpid(children[i], NULL, 0);
+                }
+}
+
+/* When one has failed the others could wait for it without end, so they are ended; but not at once, because one may have
+ * failed because another one is just dying. */
 static int wait_for_all(pid_t *children, unsigned count, double seconds) {
-        struct timespec patience = { .tv_sec = PATIENCE_SECONDS + (time_t) seconds };
+        const struct timespec patience = { .tv_sec = PATIENCE_SECONDS + (time_t) seconds };
+        const struct timespec grace = { .tv_nsec = GRACE_NS };
         sigset_t signals = awaited_signals();
         unsigned left = count;
-        int r = 0;
+        int r = 0, waited = 0;
 
-        while (left > 0) {
-                int status = 0, found = 0;
+        while (waited == 0) {
+                unsigned found = reap(children, count, &r);
 
-                for (unsigned i = 0; i < count; i++) {
-                        if (children[i] <= 0 || waitpid(children[i], &status, WNOHANG) <= 0)
-                                continue;
-                        children[i] = 0;
-                        left--;
-                        found = 1;
-                        if (r == 0 || (r == -EPIPE && WIFSIGNALED(status)))
-                                r = WIFSIGNALED(status) ? -EOWNERDEAD : WEXITSTATUS(status) != 0 ? -EPIPE : 0;
-                }
-                if (r == 0 && !found && left > 0)
-                        r = wait_for_signal(&signals, &patience);
-                for (unsigned i = 0; r != 0 && i < count; i++)
-                        if (children[i] > 0) {
-                                (void) kill(children[i], SIGKILL);
-                                (void) waitpid(children[i], NULL, 0);
-                                children[i] = 0;
-                                left--;
-                        }
+                left -= found;
+                if (left == 0 || (r != 0 && r != -EPIPE))
+                        break;
+                if (found == 0)
+                        waited = wait_for_signal(&signals, r == 0 ? &patience : &grace);
         }
-        return r;
+        end_all(children, count);
+        return r != 0 ? r : waited;
 }
 
 static int run(const struct peer *peer, const struct task *task, struct link *link, struct shared *shared) {
@@ -177,13 +195,14 @@ static int run(const struct peer *peer, const struct task *task, struct link *li
         if (r == 0)
                 r = wait_for_all(children, started, task->seconds);
         else
-                for (unsigned i = 0; i + 1 < started; i++) {
-                        (void) kill(children[i], SIGKILL);
-                        (void) waitpid(children[i], NULL, 0);
-                }
+                end_all(children, started);
         if (peer->leave)
                 peer->close(link);
         return r;
+}
+
+static bool is_gone(int error) {
+        return error == -EPIPE || error == -ECONNRESET;
 }
 
 /* What failed first says why; that the other side was gone then is only a consequence. */
@@ -191,7 +210,7 @@ static int first_error(const struct report *reports, unsigned count) {
         int error = 0;
 
         for (unsigned i = 0; i < count; i++)
-                if (reports[i].error < 0 && (error == 0 || error == -EPIPE))
+                if (reports[i].error < 0 && (error == 0 || is_gone(error)))
                         error = reports[i].error;
         return error;
 }
@@ -255,7 +274,7 @@ static int measure_shared(const struct peer *peer, const struct task *task, stru
         r = run(peer, task, link, shared);
         error = first_error(shared->reports, task->setup.senders + 1);
         if (r != 0 || error != 0)
-                return error == 0 || (error == -EPIPE && r != 0) ? r : error;
+                return error == 0 || (is_gone(error) && r != 0) ? r : error;
         return judge(shared->reports, task, task->kind != OPERATION || peer->answer, ret_result);
 }
 
