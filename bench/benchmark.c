@@ -27,8 +27,7 @@
 const struct benchmark benchmarks[] = {
         { "plain64", "64 bytes one way, a call a message", ONE_WAY, 64, ONE, .quick = true, .peers = SMALL },
         { "batch16", "64 bytes one way, 16 a call", ONE_WAY, 64, 1, 1, 16, .quick = true, .pin = PIN_AS_ASKED,
-          .peers = "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe "
-                   "mutex-queue" },
+          .peers = "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
         { "batch64", "64 bytes one way, 64 a call", ONE_WAY, 64, 1, 1, 64, .pin = PIN_AS_ASKED,
           .peers =
                   "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
@@ -98,16 +97,43 @@ const struct benchmark benchmarks[] = {
           .peers = LEAT_PLAIN "seqpacket bare bare-futex" },
         { "silent64", "no message in a set of 64 after some busy time", SILENT, 64, 1, 64, 1, 64 * KIB,
           .pin = PIN_AS_ASKED, .peers = LEAT_SET },
+        { "kernel1", "an event of 64 bytes through the kernel to 1 plugin", ONE_WAY, 64, 1, 1, 1,
+          .pin = PIN_NONE, .peers = "kernel-1 kernel-1-each leat-msgpack tcp-json" },
+        { "kernel8", "an event of 64 bytes through the kernel to each of 8 plugins", ONE_WAY, 64, 1, 1, 1,
+          .pin = PIN_NONE, .peers = "kernel-8 kernel-8-each" },
+        { "kernel-roundtrip", "an event through the kernel to a plugin, and one back", ROUND_TRIP, 64, 1, 1,
+          1, .pin = PIN_NONE, .peers = "kernel-1 leat-msgpack tcp-json" },
+        { "bridge", "an event as JSON over TCP, through bridge and kernel, to another client", ONE_WAY, 64, 1,
+          1, 1, .pin = PIN_NONE, .peers = "bridge tcp-json" },
+        { "bridge-roundtrip", "an event as JSON through bridge and kernel to another client, and one back",
+          ROUND_TRIP, 64, 1, 1, 1, .pin = PIN_NONE, .peers = "bridge tcp-json" },
         { .name = NULL },
 };
 
 const struct peer *const peers[] = {
-        &peer_bare,         &peer_bare_spin,     &peer_bare_futex,   &peer_bare_16,
-        &peer_bare_spin_16, &peer_bare_in_place, &peer_plain,        &peer_plain_lane,
-        &peer_plain_socket, &peer_msgpack,       &peer_msgpack_lane, &peer_msgpack_socket,
-        &peer_raw,          &peer_raw_lane,      &peer_raw_socket,   &peer_loan,
-        &peer_seqpacket,    &peer_seqpacket_4m,  &peer_stream,       &peer_stream_4m,
-        &peer_pipe,         &peer_pool,          &peer_queue,
+        &peer_bare,
+        &peer_bare_spin,
+        &peer_bare_futex,
+        &peer_bare_16,
+        &peer_bare_spin_16,
+        &peer_bare_in_place,
+        &peer_plain,
+        &peer_plain_lane,
+        &peer_plain_socket,
+        &peer_msgpack,
+        &peer_msgpack_lane,
+        &peer_msgpack_socket,
+        &peer_raw,
+        &peer_raw_lane,
+        &peer_raw_socket,
+        &peer_loan,
+        &peer_seqpacket,
+        &peer_seqpacket_4m,
+        &peer_stream,
+        &peer_stream_4m,
+        &peer_pipe,
+        &peer_pool,
+        &peer_queue,
 #ifdef BENCH_GLIB
         &peer_glib,
 #endif
@@ -130,8 +156,19 @@ const struct peer *const peers[] = {
 #ifdef BENCH_SD_BUS
         &peer_sd_bus,
 #endif
-        &peer_json,         &peer_once,          &peer_once_raw,     &peer_pass,
-        &peer_clone,        &peer_bootstrap,     &peer_memory,       NULL,
+        &peer_json,
+        &peer_once,
+        &peer_once_raw,
+        &peer_pass,
+        &peer_clone,
+        &peer_bootstrap,
+        &peer_memory,
+        &peer_kernel_1,
+        &peer_kernel_1_each,
+        &peer_kernel_8,
+        &peer_kernel_8_each,
+        &peer_bridge,
+        NULL,
 };
 
 const struct peer *peer_find(const char *name, size_t length) {

@@ -22,7 +22,7 @@
  *               "round_trip_histogram": [ [ ns, count ]… ] or null: of all rounds; each reaches to ns * 2^(1/8)
  *               "rounds": [ { "per_second", "cpu_ns", "answerer_cpu", "p50", "p99", "probe_ns" } ] } ] } ] }
  *
- * A spread is { "median", "least", "most" } over the rounds, or null without any. cpu_ns is of both sides for each of
+ * A spread is { "median", "least", "most" } over the rounds, or null without any. cpu_ns is of both sides, and of programs between them, for each of
  * the unit; answerer_cpu the part of a core, 0 to 1. Names that were known once keep their meaning; new ones may come. */
 #include <stddef.h>
 

@@ -246,6 +246,8 @@ bool is_able(const struct peer *peer, const struct task *task) {
         if (setup->senders >= MAX_SIDES || (setup->senders > 1 && !peer->many_senders) ||
             (setup->channels > 1 && !peer->many_channels))
                 return false;
+        if (peer->measure)
+                return (task->kind == ONE_WAY || task->kind == ROUND_TRIP) && task->batch == 1;
         switch (task->kind) {
         case IN_PLACE:
                 return peer->fill && peer->sum;
@@ -285,6 +287,8 @@ int measure(const struct peer *peer, const struct task *task, struct result *ret
 
         if (!is_able(peer, task))
                 return -ENOTSUP;
+        if (peer->measure)
+                return peer->measure(peer, task, ret_result);
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (shared == MAP_FAILED)
                 return -errno;

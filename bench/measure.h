@@ -42,6 +42,10 @@ struct histogram {
 /* Where a step begins, in nanoseconds. */
 double histogram_from(unsigned step);
 
+/* Of round trips in nanoseconds, which are sorted by this. */
+void summarize(uint32_t *ns, size_t count, struct percentiles *ret_percentiles,
+               struct histogram *ret_histogram);
+
 struct result {
         double per_second;             /* Messages, round trips or operations. */
         double cpu_ns;                 /* Of both sides, for each of these. */

@@ -23,6 +23,8 @@ struct setup {
 };
 
 struct link;
+struct task;
+struct result;
 
 struct peer {
         const char *name;  /* For the command line. */
@@ -61,6 +63,12 @@ struct peer {
         /* An operation of its own instead of messages; the answerer's half, if there is one, ends with 0. */
         int (*ask)(struct link *link);
         int (*answer)(struct link *link);
+
+        /* CPU time so far of programs that are neither side's, asked for by the answerer. NULL: there are none. */
+        int64_t (*others_cpu_ns)(struct link *link);
+
+        /* One whose sides are not this program's to fork measures itself, ONE_WAY or ROUND_TRIP; it has no other function. */
+        int (*measure)(const struct peer *peer, const struct task *task, struct result *ret_result);
 
         void (*end)(struct link *link, enum direction direction); /* No more will be sent. */
 

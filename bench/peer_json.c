@@ -1,22 +1,19 @@
 /* The way of IKT300: an event as one line of JSON over loopback TCP. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <jansson.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "json_lines.h"
 #include "peers.h"
-
-#define ROOM 65536
 
 struct link {
         int ends[2]; /* By enum side. */
         uint64_t word;
-        size_t start, end;
-        char buffer[ROOM];
+        struct json_lines lines; /* Of the side's own end. */
 };
 
 static void close_fd(int *fd) {
@@ -70,77 +67,38 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
 static int take_side(struct link *link, enum side side, unsigned index) {
         (void) index;
         close_fd(&link->ends[side == ASKER ? ANSWERER : ASKER]);
+        link->lines.fd = link->ends[side];
         return 0;
 }
 
-static char *event_line(uint64_t word) {
-        json_t *event =
-                json_pack("{s:{s:s,s:I,s:s}, s:{s:s,s:I,s:s}, s:{s:f,s:s,s:b}}", "header", "type", "event",
-                          "id", (json_int_t) word, "version", "1.0", "metadata", "sender", "event-simulator",
-                          "timestamp", (json_int_t) 1790000000, "topic", "sensors/temperature", "payload",
-                          "value", 21.5, "unit", "celsius", "valid", 1);
-        char *line = event ? json_dumps(event, JSON_COMPACT) : NULL;
-
-        json_decref(event);
-        return line;
-}
-
-static int send_line(struct link *link, enum direction direction, const void *message, size_t size) {
-        int end = link->ends[direction == THERE ? ASKER : ANSWERER];
+static int send_event(struct link *link, enum direction direction, const void *message, size_t size) {
         uint64_t word;
-        char *line;
-        size_t length;
 
+        (void) direction;
         (void) size;
         memcpy(&word, message, sizeof(word));
-        line = event_line(word);
-        if (!line)
-                return -ENOMEM;
-        length = strlen(line);
-        line[length++] = '\n'; /* In the place of the NUL. */
-        for (size_t sent = 0; sent < length;) {
-                ssize_t n = send(end, line + sent, length - sent, MSG_NOSIGNAL);
-
-                if (n < 0 && errno != EINTR) {
-                        free(line);
-                        return -errno;
-                }
-                sent += n > 0 ? (size_t) n : 0;
-        }
-        free(line);
-        return 0;
+        return json_lines_send(&link->lines,
+                               json_pack("{s:{s:s,s:I,s:s}, s:{s:s,s:I,s:s}, s:{s:f,s:s,s:b}}", "header",
+                                         "type", "event", "id", (json_int_t) word, "version", "1.0",
+                                         "metadata", "sender", "event-simulator", "timestamp",
+                                         (json_int_t) 1790000000, "topic", "sensors/temperature", "payload",
+                                         "value", 21.5, "unit", "celsius", "valid", 1));
 }
 
-static int decode(struct link *link, const char *line, size_t length) {
-        json_t *event = json_loadb(line, length, 0, NULL);
+static int receive_event(struct link *link, enum direction direction, const void **ret_message,
+                         size_t *ret_size) {
         json_int_t word;
-        int r = event && json_unpack(event, "{s:{s:I}}", "header", "id", &word) == 0 ? 1 : -EBADMSG;
+        json_t *event;
+        int r = json_lines_receive(&link->lines, &event);
 
-        if (r == 1)
-                link->word = (uint64_t) word;
+        (void) direction;
+        if (r <= 0)
+                return r;
+        r = json_unpack(event, "{s:{s:I}}", "header", "id", &word) == 0 ? 1 : -EBADMSG;
         json_decref(event);
-        return r;
-}
-
-static int receive_line(struct link *link, enum direction direction, const void **ret_message,
-                        size_t *ret_size) {
-        int end = link->ends[direction == THERE ? ANSWERER : ASKER];
-        char *newline;
-        int r;
-
-        while (!(newline = memchr(link->buffer + link->start, '\n', link->end - link->start))) {
-                ssize_t n;
-
-                memmove(link->buffer, link->buffer + link->start, link->end - link->start);
-                link->end -= link->start;
-                link->start = 0;
-                n = recv(end, link->buffer + link->end, ROOM - link->end, 0);
-                if (n == 0 || (n < 0 && errno != EINTR))
-                        return n < 0 ? -errno : 0;
-                link->end += n > 0 ? (size_t) n : 0;
-        }
-        r = decode(link, link->buffer + link->start, (size_t) (newline - link->buffer) - link->start);
-        link->start = (size_t) (newline - link->buffer) + 1;
+        if (r != 1)
+                return r;
+        link->word = (uint64_t) word;
         *ret_message = &link->word;
         *ret_size = sizeof(link->word);
         return r;
@@ -158,8 +116,8 @@ const struct peer peer_json = {
         .typed = true,
         .open = open_link,
         .take_side = take_side,
-        .send = send_line,
-        .receive = receive_line,
+        .send = send_event,
+        .receive = receive_event,
         .end = end_direction,
         .close = close_link,
 };

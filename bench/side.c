@@ -36,6 +36,10 @@ static int64_t cpu_ns(const struct peer *peer) {
         return clock_ns(peer->threads ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
 }
 
+static int64_t answerer_cpu_ns(const struct peer *peer, struct link *link) {
+        return cpu_ns(peer) + (peer->others_cpu_ns ? peer->others_cpu_ns(link) : 0);
+}
+
 /* How many messages go out between two looks at the clock, which takes some 30 ns. */
 static unsigned messages_a_clock(const struct task *task) {
         return task->setup.size <= 4096 ? 64 : task->setup.size <= 65536 ? 8 : 1;
@@ -164,6 +168,12 @@ static struct histogram histogram(const uint32_t *sorted_ns, size_t count) {
         return histogram;
 }
 
+void summarize(uint32_t *ns, size_t count, struct percentiles *ret_percentiles,
+               struct histogram *ret_histogram) {
+        *ret_percentiles = percentiles(ns, count);
+        *ret_histogram = histogram(ns, count);
+}
+
 /* The end of one round trip is the beginning of the next, so that the clock is read once for each. */
 static int go_round(struct asking *asking, int64_t end, uint32_t *samples, size_t *ret_samples) {
         bool idle = asking->task->kind == IDLE_ROUND_TRIP;
@@ -200,10 +210,8 @@ static int ask_round_trips(struct asking *asking, int64_t end, struct report *re
         size_t count = 0;
         int r = samples ? go_round(asking, end, samples, &count) : -ENOMEM;
 
-        if (r == 0 && count > 0) {
-                report->round_trip = percentiles(samples, count);
-                report->histogram = histogram(samples, count);
-        }
+        if (r == 0 && count > 0)
+                summarize(samples, count, &report->round_trip, &report->histogram);
         free(samples);
         return r;
 }
@@ -301,7 +309,7 @@ static void begin_anew(const struct peer *peer, struct report *report, int64_t b
 struct report answer(const struct peer *peer, struct link *link, const struct task *task) {
         static _Thread_local uint64_t numbers[MAX_STREAMS];
         struct report report = { .start_ns = now_ns() };
-        int64_t cpu = cpu_ns(peer), busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2;
+        int64_t cpu = answerer_cpu_ns(peer, link), busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2;
 
         memset(numbers, 0, sizeof(numbers));
         if (task->kind == OPERATION && !peer->answer)
@@ -313,6 +321,6 @@ struct report answer(const struct peer *peer, struct link *link, const struct ta
                                 begin_anew(peer, &report, busy_until, &cpu);
                 }
         report.end_ns = now_ns();
-        report.cpu_ns = cpu_ns(peer) - cpu;
+        report.cpu_ns = answerer_cpu_ns(peer, link) - cpu;
         return report;
 }
