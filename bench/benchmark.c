@@ -12,6 +12,7 @@
 #define LEAT_EVENT  "leat-msgpack leat-msgpack-lane leat-msgpack-socket "
 #define LEAT_RAW    "leat-raw leat-raw-lane leat-raw-socket "
 #define OTHERS      "nng zeromq nanomsg iceoryx iceoryx-polling boost sd-bus "
+#define SLEEPERS    "nng zeromq nanomsg iceoryx boost sd-bus " /* Of these, those whose waits sleep. */
 #define SYSTEM      "seqpacket stream pipe "
 #define IN_PROCESS  "mutex-queue gasyncqueue "
 #define SMALL       "bare bare-spin bare-futex " LEAT_PLAIN SYSTEM IN_PROCESS "tcp-json " OTHERS
@@ -36,7 +37,7 @@ const struct benchmark benchmarks[] = {
         { "roundtrip", "64 bytes, round trip, both sides busy", ROUND_TRIP, 64, ONE, .quick = true,
           .peers = SMALL },
         { "idle", "64 bytes, round trip, 1 ms of silence before each", IDLE_ROUND_TRIP, 64, ONE,
-          .quick = true, .peers = LEAT_PLAIN SYSTEM "bare bare-futex mutex-queue " OTHERS },
+          .quick = true, .peers = LEAT_PLAIN SYSTEM "bare bare-futex mutex-queue " SLEEPERS },
         { "samecore", "64 bytes one way, both sides on one core", ONE_WAY, 64, 1, 1, 1, .pin = PIN_SAME,
           .peers = LEAT_PLAIN SYSTEM "bare bare-futex" },
         { "samecore-roundtrip", "64 bytes, round trip, both sides on one core", ROUND_TRIP, 64, 1, 1, 1,
