@@ -18,12 +18,27 @@ void print_conditions(const struct conditions *conditions, const char *pinning, 
                 "near or far: the least round trip of a spinning ring, 90 to 140 ns near, over 350 ns far\n");
 }
 
+/* So that a number has one to three digits before its point. */
+struct scale {
+        double step;
+        const char *rate, *time;
+};
+
+static struct scale scale_of(double per_second) {
+        return per_second >= 1e6   ? (struct scale){ 1e6, "M/s", "ns" }
+               : per_second >= 1e3 ? (struct scale){ 1e3, "k/s", "us" }
+                                   : (struct scale){ 1, "/s", "ms" };
+}
+
 static void print_rate(const struct series *series, size_t size) {
         struct spread rate = series_spread(series, offsetof(struct result, per_second));
         struct spread cpu = series_spread(series, offsetof(struct result, cpu_ns));
+        struct scale scale = scale_of(rate.median);
+        double unit = 1e6 / scale.step; /* Of time, in nanoseconds. */
 
-        (void) printf("%10.4g M/s (%.4g to %.4g), %.5g ns, CPU %.4g ns", rate.median / 1e6, rate.least / 1e6,
-                      rate.most / 1e6, 1e9 / rate.median, cpu.median);
+        (void) printf("%10.4g %-3s (%.4g to %.4g), %.4g %s, CPU %.4g %s", rate.median / scale.step,
+                      scale.rate, rate.least / scale.step, rate.most / scale.step, 1e9 / rate.median / unit,
+                      scale.time, cpu.median / unit, scale.time);
         if (size >= 1024)
                 (void) printf(", %.3g GB/s", rate.median * (double) size / 1e9);
 }

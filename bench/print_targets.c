@@ -60,8 +60,8 @@ struct figures figures_of(const struct judgement *judgement) {
         if (run->against) {
                 format_value(value, sizeof(value), bound, run->bytes, run->value);
                 format_value(other, sizeof(other), bound, run->bytes, run->other);
-                (void) snprintf(figures.sides, sizeof(figures.sides), "%s, %s: %s", value,
-                                run->against->title, other);
+                (void) snprintf(figures.sides, sizeof(figures.sides), "%s beside %s of %s", value, other,
+                                run->against->title);
         }
         return figures;
 }
