@@ -14,7 +14,7 @@
 #define HEIGHT    380.0
 
 #define DOT_RIGHT (WIDTH - 92.0) /* Beyond it are the values. */
-#define LETTER    6.9            /* About so wide is one. */
+#define LETTER    7.3            /* About so wide is one, in bold. */
 #define DOT_STEP  25.0
 
 /* Percentiles: 50 %, 90 %, 99 % and so on. */

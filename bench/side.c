@@ -11,7 +11,7 @@
 #define MAX_SAMPLES 2000000
 #define MAX_STREAMS 256
 #define BUSY_NS     50000000 /* Of a channel that is silent then; */
-#define SETTLE_NS   50000000 /* so long after it comes one message more. */
+#define SETTLE_NS   50000000 /* so long after it comes one message more, and after the silence the last. */
 
 static int64_t clock_ns(clockid_t clock) {
         struct timespec t;
@@ -136,6 +136,8 @@ static int be_silent(struct asking *asking, int64_t start, int64_t ns) {
         if (r == 0)
                 r = send_next(asking);
         pause_until(start + BUSY_NS + SETTLE_NS + ns);
+        if (r == 0)
+                r = send_next(asking);
         return r > 0 ? -EPIPE : r;
 }
 
@@ -296,20 +298,31 @@ static int answer_one(const struct peer *peer, struct link *link, const struct t
         }
 }
 
-/* For a silent channel only the silence counts, which begins with a lone message after the busy time. */
-static void begin_anew(const struct peer *peer, struct report *report, int64_t busy_until, int64_t *cpu) {
+/* For a silent channel only the silence counts, from a lone message after the busy time to the next one; not the end, which
+ * comes after that and has its own work. */
+struct silence {
+        int64_t busy_until, start_ns, start_cpu, end_ns, end_cpu;
+};
+
+static void watch_silence(const struct peer *peer, struct silence *silence) {
         int64_t now = now_ns();
 
-        if (now < busy_until)
+        if (now < silence->busy_until)
                 return;
-        report->start_ns = now;
-        *cpu = cpu_ns(peer);
+        if (silence->start_ns == 0) {
+                silence->start_ns = now;
+                silence->start_cpu = cpu_ns(peer);
+        } else {
+                silence->end_ns = now;
+                silence->end_cpu = cpu_ns(peer);
+        }
 }
 
 struct report answer(const struct peer *peer, struct link *link, const struct task *task) {
         static _Thread_local uint64_t numbers[MAX_STREAMS];
         struct report report = { .start_ns = now_ns() };
-        int64_t cpu = answerer_cpu_ns(peer, link), busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2;
+        struct silence silence = { .busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2 };
+        int64_t cpu = answerer_cpu_ns(peer, link);
 
         memset(numbers, 0, sizeof(numbers));
         if (task->kind == OPERATION && !peer->answer)
@@ -318,9 +331,14 @@ struct report answer(const struct peer *peer, struct link *link, const struct ta
                 while ((report.error = answer_one(peer, link, task, numbers)) == 1) {
                         report.count++;
                         if (task->kind == SILENT)
-                                begin_anew(peer, &report, busy_until, &cpu);
+                                watch_silence(peer, &silence);
                 }
         report.end_ns = now_ns();
         report.cpu_ns = answerer_cpu_ns(peer, link) - cpu;
+        if (silence.end_ns > 0) {
+                report.start_ns = silence.start_ns;
+                report.end_ns = silence.end_ns;
+                report.cpu_ns = silence.end_cpu - silence.start_cpu;
+        }
         return report;
 }
