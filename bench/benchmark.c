@@ -28,7 +28,8 @@
 const struct benchmark benchmarks[] = {
         { "plain64", "64 bytes one way, a call a message", ONE_WAY, 64, ONE, .quick = true, .peers = SMALL },
         { "batch16", "64 bytes one way, 16 a call", ONE_WAY, 64, 1, 1, 16, .quick = true, .pin = PIN_AS_ASKED,
-          .peers = "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
+          .peers =
+                  "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
         { "batch64", "64 bytes one way, 64 a call", ONE_WAY, 64, 1, 1, 64, .pin = PIN_AS_ASKED,
           .peers =
                   "bare-16 bare-spin-16 leat-plain leat-plain-lane leat-plain-socket seqpacket stream pipe" },
