@@ -21,10 +21,10 @@ static enum leat_lanes lanes_of_environment(void) {
                 value = secure_getenv("LEAT_LANES");
                 if (value && strcmp(value, "always") == 0)
                         lanes = LEAT_LANES_ALWAYS;
-                else if (value && strcmp(value, "automatic") == 0)
-                        lanes = LEAT_LANES_AUTOMATIC;
+                else if (value && strcmp(value, "never") == 0)
+                        lanes = LEAT_LANES_NEVER;
                 else
-                        lanes = LEAT_LANES_NEVER; /* Until lanes can do all that channel/README.md lists as missing. */
+                        lanes = LEAT_LANES_AUTOMATIC;
                 atomic_store_explicit(&known, lanes, memory_order_relaxed);
         }
         return (enum leat_lanes) lanes;

@@ -19,10 +19,6 @@
 #include "poller.h"
 #include "ring_memory.h"
 
-/* A socket holds some 270 packets of one byte, and its sender finds room for a message beside a quarter of them; each arming brings
- * one at the most. */
-#define DRAINED_AFTER 32
-
 int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                        struct lane_reader **ret_lane) {
         free_cleanup struct lane_reader *lane = calloc(1, sizeof(*lane));
@@ -78,7 +74,7 @@ void lane_reader_publish(struct lane_reader *lane) {
                 CALL_GUARD;
 
                 if (lane_ring_bell(lane->socket) != 0)
-                        lane->is_hung = true;
+                        lane_reader_hang(lane);
         }
 }
 
@@ -96,7 +92,7 @@ bool lane_reader_arm(struct lane_reader *lane) {
         if (lane->is_hung)
                 return false;
         lane_reader_publish(lane);
-        if (++lane->armings >= DRAINED_AFTER) {
+        if (++lane->armings >= LANE_READER_DRAINED_AFTER) {
                 lane_drain_bells(lane->socket);
                 lane->armings = 0;
         }

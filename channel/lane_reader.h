@@ -10,11 +10,17 @@
 #include "lane.h"
 #include "ring.h"
 
+/* A socket holds some 270 packets of one byte, and its sender finds room for a message beside a quarter of them; each arming brings
+ * one at the most. */
+#define LANE_READER_DRAINED_AFTER 32
+
 struct lane_reader {
         struct ring_reader ring;
-        bool is_open;  /* Its marker has come; until then nothing is read. */
-        bool is_armed; /* Empty when last looked at, and a bell will tell. */
-        bool is_hung;  /* Its socket is at its end: what is in the ring is all that comes. */
+        bool is_open;    /* Its marker has come; until then nothing is read. */
+        bool was_filled; /* Something was in it before it was open. */
+        bool is_armed;   /* Empty when last looked at, and a bell will tell. */
+        bool is_hung;    /* It is at its end: what is in the ring is all that comes, */
+        uint64_t last;   /* and it cannot reach beyond here, whoever goes on writing. */
 
         /* A message that comes in pieces. */
         bool gathers;
@@ -57,6 +63,20 @@ void lane_reader_skip(struct lane_reader *lane);
 
 /* In a forked child, which has no mapping: maps it anew. 0; as ring_memory_map(). */
 int lane_reader_map(struct lane_reader *lane);
+
+static inline bool lane_reader_is_empty(const struct lane_reader *lane) {
+        struct ring_record record;
+
+        return ring_peek(&lane->ring, &record) == RING_EMPTY;
+}
+
+/* Its socket is at its end. */
+static inline void lane_reader_hang(struct lane_reader *lane) {
+        if (lane->is_hung)
+                return;
+        lane->is_hung = true;
+        lane->last = lane->ring.position + lane->ring.limit;
+}
 
 /* Tells the sender how far it has been read. May call the system. */
 void lane_reader_publish(struct lane_reader *lane);

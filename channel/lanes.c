@@ -27,22 +27,12 @@
 
 void lanes_notice(struct lane_reader *lane, uint32_t events) {
         if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
-                lane->is_hung = true;
+                lane_reader_hang(lane);
         if (!lane->is_open)
                 lane->receiver->lanes->socket_is_ready = true; /* Its marker may be there. */
-        if (lane->is_open && lane->is_armed) {
+        if (lane->is_open && lane->is_armed && lanes_claim(lane->receiver) == 0 && lane->is_armed) {
                 ring_reader_disarm(&lane->ring);
                 lanes_wake(lane);
-        }
-}
-
-/* Once the channel's socket is at its end nothing but the lanes' ends is waited for. */
-static void look_for_ends(struct lanes *lanes) {
-        for (size_t i = 0; i < lanes->n; i++) {
-                struct pollfd poll_fd = { .fd = lanes->list[i]->socket, .events = POLLRDHUP };
-
-                if (poll(&poll_fd, 1, 0) > 0)
-                        lanes->list[i]->is_hung = true;
         }
 }
 
@@ -55,8 +45,6 @@ static int look(struct leat_receiver *receiver, leat_deadline deadline) {
         if (deadline == LEAT_NOW && receiver->set && receiver->place == POLLER_NOWHERE) {
                 /* The set watches for it; a poller of its own would be one too many. */
                 lanes->socket_is_ready = true;
-                if (receiver->connection->ended)
-                        look_for_ends(lanes);
                 lanes->looked = deadline_now();
                 return 0;
         }
@@ -77,14 +65,14 @@ static int look(struct leat_receiver *receiver, leat_deadline deadline) {
 /* ---- taking ---- */
 
 static bool has_something(const struct lane_reader *lane) {
-        struct ring_record record;
-
-        return lane->is_open && (lane->is_hung || ring_peek(&lane->ring, &record) != RING_EMPTY);
+        return lane->is_open && (lane->is_hung || !lane_reader_is_empty(lane));
 }
 
-bool lanes_have_something(const struct leat_receiver *receiver) {
+bool lanes_have_something(struct leat_receiver *receiver) {
         const struct lanes *lanes = receiver->lanes;
 
+        if (lanes_claim(receiver) < 0)
+                return true; /* Receiving says so. */
         if (lanes->socket_is_ready && !lanes->has_barrier)
                 return true;
         for (size_t i = 0; i < lanes->n; i++)
@@ -93,7 +81,7 @@ bool lanes_have_something(const struct leat_receiver *receiver) {
         return false;
 }
 
-/* Whether the channel's socket may be read; ends the lane of a barrier that speaks of more than there is. */
+/* Whether the channel's socket must not be read yet. A barrier beyond what is committed is a lie, which ends its lane. */
 static bool is_barred(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         struct lane_reader *lane;
@@ -102,11 +90,9 @@ static bool is_barred(struct leat_receiver *receiver) {
                 return false;
         lane = lanes_find(receiver, &lanes->barrier.identity);
         if (lane && lane->ring.position < lanes->barrier.position) {
-                struct ring_record record;
-
-                if (ring_peek(&lane->ring, &record) != RING_EMPTY)
+                if (!lane_reader_is_empty(lane))
                         return true;
-                lane->is_hung = true;
+                lanes_drop(receiver, lane);
         }
         lanes->has_barrier = false;
         return false;
@@ -151,14 +137,15 @@ static int take_from(struct leat_receiver *receiver, size_t index, struct incomi
         uint64_t before = lane->ring.position;
         int r;
 
-        if (lane->is_open && lane->is_armed) {
+        if (lane->is_armed) {
                 ring_reader_disarm(&lane->ring);
                 lanes_wake(lane);
         }
-        r = lane->is_open ? incoming_take_from_lane(receiver, lane, ret_incoming) : LEAT_EMPTY;
+        r = lane->is_hung && before >= lane->last ? LEAT_DISCONNECTED
+                                                  : incoming_take_from_lane(receiver, lane, ret_incoming);
         lanes->turn -= (int64_t) (lane->ring.position - before) + LANES_MESSAGE_COST;
         if (r == LEAT_DISCONNECTED || (r == LEAT_EMPTY && lane->is_hung && lane->ring.position == before)) {
-                lanes_drop(receiver, index);
+                lanes_drop(receiver, lane);
                 return LEAT_EMPTY;
         }
         return r;
@@ -180,41 +167,59 @@ static int take_from_rings(struct leat_receiver *receiver, struct incoming *ret_
         return r == LEAT_EMPTY ? LEAT_MORE : r;
 }
 
-/* Nothing waits in the channel's socket: lanes whose end had been seen before are never opened any more. */
-static void drop_unopened(struct leat_receiver *receiver) {
+/* The channel's socket was found empty. Who has written into a lane has put its marker into the socket before, so if that was so before
+ * the socket was looked at, the marker has been taken: by another process that reads as well since a fork, perhaps. A lane whose end
+ * was seen before, with nothing in it, is never opened any more. Returns whether there may be more. */
+static bool settle_unopened(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
+        bool may_be_more = false;
 
-        for (size_t i = lanes->n; i-- > 0;)
-                if (!lanes->list[i]->is_open && lanes->list[i]->is_hung)
-                        lanes_drop(receiver, i);
+        for (size_t i = lanes->n; i-- > 0;) {
+                struct lane_reader *lane = lanes->list[i];
+
+                if (lane->is_open)
+                        continue;
+                if (lane_reader_is_empty(lane)) {
+                        if (lane->is_hung)
+                                lanes_drop(receiver, lane);
+                        continue;
+                }
+                if (lane->was_filled || lane->is_hung)
+                        lanes_open(lane);
+                lane->was_filled = true;
+                may_be_more = true;
+        }
+        return may_be_more;
+}
+
+/* Every lane's sender held it, so they all are gone, whoever may still have a lane's socket. */
+static void end_socket(struct leat_receiver *receiver) {
+        const struct lanes *lanes = receiver->lanes;
+
+        for (size_t i = 0; i < lanes->n; i++)
+                lane_reader_hang(lanes->list[i]);
+        poller_remove(&receiver->poller, receiver->place);
+        receiver->place = POLLER_NOWHERE;
+        if (receiver->set)
+                set_forget_socket(receiver);
 }
 
 /* LEAT_MORE: something was for us; LEAT_EMPTY: nothing. */
 static int take_from_socket(struct leat_receiver *receiver, struct incoming *ret_incoming) {
-        struct lanes *lanes = receiver->lanes;
-        int r;
+        bool had_ended = receiver->connection->ended;
+        int r = LEAT_DISCONNECTED;
 
-        if (receiver->connection->ended) {
-                lanes->socket_is_ready = false;
-                drop_unopened(receiver);
-                return LEAT_EMPTY;
+        if (!had_ended) {
+                if (is_barred(receiver))
+                        return LEAT_EMPTY;
+                r = incoming_take_from_socket(receiver, ret_incoming, LEAT_NOW);
         }
-        if (is_barred(receiver))
-                return LEAT_EMPTY;
-        r = incoming_take_from_socket(receiver, ret_incoming, LEAT_NOW);
-        if (r == LEAT_EMPTY || r == LEAT_DISCONNECTED)
-                drop_unopened(receiver);
-        if (r == LEAT_EMPTY)
-                lanes->socket_is_ready = false;
-        if (r == LEAT_DISCONNECTED) {
-                poller_remove(&receiver->poller, receiver->place);
-                receiver->place = POLLER_NOWHERE;
-                if (receiver->set)
-                        set_forget_socket(receiver);
-                lanes->socket_is_ready = false;
-                return LEAT_EMPTY;
-        }
-        return r;
+        if (r != LEAT_EMPTY && r != LEAT_DISCONNECTED)
+                return r;
+        receiver->lanes->socket_is_ready = false;
+        if (r == LEAT_DISCONNECTED && !had_ended)
+                end_socket(receiver);
+        return settle_unopened(receiver) ? LEAT_MORE : LEAT_EMPTY;
 }
 
 /* Between two turns the sockets get theirs. */
@@ -246,7 +251,9 @@ static int take_now(struct leat_receiver *receiver, struct incoming *ret_incomin
                 if (r == LEAT_EMPTY) {
                         bool asks = lanes->socket_is_ready || lanes->n_awake == 0;
 
-                        r = asks ? take_from_socket(receiver, ret_incoming) : LEAT_EMPTY;
+                        if (!asks)
+                                return LEAT_EMPTY;
+                        r = take_from_socket(receiver, ret_incoming);
                         if (r == LEAT_EMPTY)
                                 return LEAT_EMPTY;
                 }
@@ -257,7 +264,7 @@ static int take_now(struct leat_receiver *receiver, struct incoming *ret_incomin
 bool lanes_arm(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
 
-        if (lanes->socket_is_ready)
+        if (lanes->socket_is_ready || lanes_claim(receiver) < 0)
                 return false;
         for (size_t i = 0; i < lanes->n; i++) {
                 struct lane_reader *lane = lanes->list[i];

@@ -58,6 +58,14 @@ static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type 
  * 0; LEAT_REFUSED over the limits; negative errno. */
 int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
 
+/* Adds a lane that came along with its receiver, not open yet and unwatched; its new owner's limits are not asked. Otherwise as
+ * above. */
+int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+                    struct lane_reader **ret_lane);
+
+/* It is known as what the receiver receives. */
+void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit);
+
 /* An offer that came by the channel's socket, with its two descriptors, which are taken over. It is answered. */
 void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
 void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity);
@@ -69,8 +77,11 @@ struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struc
 /* One that was armed is looked at again. */
 void lanes_wake(struct lane_reader *lane);
 
+/* All that its sender sent by the channel's socket has been taken. */
+void lanes_open(struct lane_reader *lane);
+
 /* A lane is at its end, or makes no sense. */
-void lanes_drop(struct leat_receiver *receiver, size_t index);
+void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane);
 
 /* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
 int lanes_claim(struct leat_receiver *receiver);
@@ -81,8 +92,9 @@ bool lanes_spin(struct leat_receiver *receiver);
 /* As incoming_take(), for a receiver with lanes. */
 int lanes_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
 
-/* Whether a receive would find something, as far as the rings and what was seen of the sockets tell. No system call. */
-bool lanes_have_something(const struct leat_receiver *receiver);
+/* Whether a receive would find something (or fail), as far as the rings and what was seen of the sockets tell. No system call but after
+ * a fork. */
+bool lanes_have_something(struct leat_receiver *receiver);
 
 /* All that is awake is armed: true, and a bell will tell. False: there is something. */
 bool lanes_arm(struct leat_receiver *receiver);

@@ -10,8 +10,14 @@
 #include "ring_memory.h"
 #include "set.h"
 
+void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit) {
+        if (!plan->image_is_memory || plan->plain_size > message_limit)
+                return;
+        lanes->image_type = plan->type;
+        lanes->image_size = plan->plain_size;
+}
+
 static int make_lanes(struct leat_receiver *receiver) {
-        const struct plan *plan = receiver->plan;
         struct lanes *lanes;
         int r;
 
@@ -25,10 +31,8 @@ static int make_lanes(struct leat_receiver *receiver) {
                 free(lanes);
                 return r;
         }
-        if (plan->image_is_memory && plan->plain_size <= receiver->message_limit) {
-                lanes->image_type = plan->type;
-                lanes->image_size = plan->plain_size;
-        }
+        if (receiver->plan)
+                lanes_set_plan(lanes, receiver->plan, receiver->message_limit);
         receiver->lanes = lanes;
         return 0;
 }
@@ -89,10 +93,36 @@ static void forget_places(struct lane_reader *lane) {
         lane->place = lane->set_place = POLLER_NOWHERE;
 }
 
+static int add_unwatched(struct leat_receiver *receiver, const struct lane_offer *offer, int memory,
+                         int socket, struct lane_reader **ret_lane) {
+        struct lanes *lanes = receiver->lanes;
+        struct lane_reader *lane;
+        int r = make_room(lanes);
+
+        if (r == 0)
+                r = lane_reader_create(receiver, offer, memory, socket, &lane);
+        if (r != 0)
+                return r;
+        lanes->list[lanes->n++] = lane;
+        lanes->mapped += (size_t) offer->size;
+        *ret_lane = lane;
+        return 0;
+}
+
+int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+                    struct lane_reader **ret_lane) {
+        int r = make_lanes(receiver);
+
+        if (r == 0)
+                r = add_unwatched(receiver, offer, memory, socket, ret_lane);
+        if (r == 0)
+                (*ret_lane)->armings = LANE_READER_DRAINED_AFTER; /* Old bells may wait there. */
+        return r;
+}
+
 static int add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                struct lane_reader **ret_lane) {
         struct lane_reader *lane;
-        struct lanes *lanes;
         int r = make_lanes(receiver);
 
         if (r == 0)
@@ -100,21 +130,15 @@ static int add(struct leat_receiver *receiver, const struct lane_offer *offer, i
         if (r == 0 && !receiver->set)
                 r = lanes_watch(receiver, &receiver->poller); /* So that no receive needs a new descriptor. */
         if (r == 0)
-                r = make_room(receiver->lanes);
-        if (r == 0)
-                r = lane_reader_create(receiver, offer, memory, socket, &lane);
+                r = add_unwatched(receiver, offer, memory, socket, &lane);
         if (r != 0)
                 return r;
         r = watch_lane(lane);
         if (r < 0) {
-                forget_places(lane);
                 lane->memory = lane->socket = -1;
-                lane_reader_free(lane);
+                lanes_drop(receiver, receiver->lanes->list[receiver->lanes->n - 1]);
                 return r;
         }
-        lanes = receiver->lanes;
-        lanes->list[lanes->n++] = lane;
-        lanes->mapped += (size_t) offer->size;
         *ret_lane = lane;
         return 0;
 }
@@ -125,7 +149,7 @@ void lanes_wake(struct lane_reader *lane) {
         lane->receiver->lanes->n_awake++;
 }
 
-static void open_lane(struct lane_reader *lane) {
+void lanes_open(struct lane_reader *lane) {
         lane->is_open = true;
         lanes_wake(lane);
 }
@@ -135,7 +159,7 @@ int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offe
         int r = add(receiver, offer, memory, socket, &lane);
 
         if (r == 0)
-                open_lane(lane);
+                lanes_open(lane);
         return r;
 }
 
@@ -150,7 +174,10 @@ void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *off
                 r = ring_memory_check(memory, (size_t) offer->size);
         if (r == 0)
                 r = add(receiver, offer, memory, socket, &lane);
-        if (r != 0)
+        if (r == 0)
+                (void) ring_reader_arm(
+                        &lane->ring); /* Its first record rings, should the marker not come by here. */
+        else
                 answer = LANE_REFUSED;
         if (is_socket)
                 (void) send(socket, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -164,23 +191,35 @@ void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *iden
         struct lane_reader *lane = lanes_find(receiver, identity);
 
         if (lane && !lane->is_open)
-                open_lane(lane);
+                lanes_open(lane);
 }
 
 void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier) {
-        const struct lane_reader *lane = lanes_find(receiver, &barrier->identity);
+        struct lane_reader *lane = lanes_find(receiver, &barrier->identity);
 
         if (!lane || !lane->is_open || lane->ring.position >= barrier->position)
                 return;
+        if (barrier->position - lane->ring.position > lane->ring.limit) {
+                lanes_drop(receiver, lane); /* There is no room for so much. */
+                return;
+        }
         receiver->lanes->barrier = *barrier;
         receiver->lanes->has_barrier = true;
 }
 
 /* ---- going ---- */
 
-void lanes_drop(struct leat_receiver *receiver, size_t index) {
+static size_t index_of(const struct lanes *lanes, const struct lane_reader *lane) {
+        size_t index = 0;
+
+        while (lanes->list[index] != lane)
+                index++;
+        return index;
+}
+
+void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane) {
         struct lanes *lanes = receiver->lanes;
-        struct lane_reader *lane = lanes->list[index];
+        size_t index = index_of(lanes, lane);
 
         if (lane->is_open && !lane->is_armed)
                 lanes->n_awake--;
@@ -209,7 +248,7 @@ struct lanes *lanes_free(struct leat_receiver *receiver) {
 
                 if (lane->process == fork_generation() && is_own)
                         ring_reader_close(&lane->ring);
-                lanes_drop(receiver, lanes->n - 1);
+                lanes_drop(receiver, lane);
         }
         claim_free(&lanes->claim);
         free(lanes->list);

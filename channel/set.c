@@ -37,7 +37,7 @@ struct member {
 struct leat_set_members {
         struct poller poller;
         void *tree;
-        struct member *first;
+        struct member *first, *last;
         struct member *turn; /* Whose lanes are looked at next; NULL: the first's. */
         size_t n_lanes;      /* Of all receivers in it, and one for each sender. */
         unsigned until_look; /* So many answers more, then the sockets are looked at. */
@@ -88,10 +88,12 @@ static int insert_member(struct leat_set_members *set, struct member *member, in
                 (void) tdelete(member, &set->tree, compare_keys);
                 return r;
         }
-        member->next = set->first;
-        if (set->first)
-                set->first->previous = member;
-        set->first = member;
+        member->previous = set->last;
+        if (set->last)
+                set->last->next = member;
+        else
+                set->first = member;
+        set->last = member;
         return 0;
 }
 
@@ -182,6 +184,8 @@ static void remove_member(struct leat_set_members *set, struct member *member) {
                 set->turn = member->next;
         if (member->next)
                 member->next->previous = member->previous;
+        else
+                set->last = member->previous;
         if (member->previous)
                 member->previous->next = member->next;
         else

@@ -58,10 +58,14 @@ static void expect_number(number_receiver receiver, uint64_t value) {
         cr_assert_eq(got.value, value);
 }
 
-static void fill(void) {
+/* Of messages with a handle and without: in a lane they take different room. */
+static void fill(number_sender lent) {
         int r;
 
         while ((r = parcel_send(tx, &(parcel){ 0 }, LEAT_NOW)) == 0)
+                ;
+        cr_assert_eq(r, LEAT_FULL);
+        while ((r = parcel_send(tx, &(parcel){ .done = lent }, LEAT_NOW)) == 0)
                 ;
         cr_assert_eq(r, LEAT_FULL);
 }
@@ -75,8 +79,8 @@ Test(handles, a_lent_sender_works_there_and_stays_open_here) {
         cr_assert_eq(parcel_send(tx, &(parcel){ .done = done }, LEAT_NOW), 0);
         cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), 0);
         cr_assert_eq(number_send(got.done, &(number){ 1 }, LEAT_NOW), 0);
-        cr_assert_eq(number_send(done, &(number){ 2 }, LEAT_NOW), 0);
         expect_number(answers, 1);
+        cr_assert_eq(number_send(done, &(number){ 2 }, LEAT_NOW), 0);
         expect_number(answers, 2);
         number_sender_close(&done);
         number_receiver_close(&answers);
@@ -89,7 +93,7 @@ Test(handles, a_given_sender_is_closed_here_once_it_was_sent_and_is_kept_when_it
         parcel got;
 
         make(&done, &answers);
-        fill();
+        fill(done);
         cr_assert_eq(parcel_send(tx, &(parcel){ .done = number_sender_give(&done) }, LEAT_NOW), LEAT_FULL);
         cr_assert_eq(parcel_send(tx, &(parcel){ .done = number_sender_give(&done) }, leat_after_ms(2)), LEAT_TIMEOUT);
         cr_assert(number_sender_is_set(done));
@@ -299,6 +303,7 @@ Test(handles, a_sender_whose_receiver_is_gone_can_travel_and_be_cloned) {
 }
 
 Test(handles, an_unset_handle_sends_nothing_and_is_no_descriptor_0) {
+        int before_message = count_descriptors();
         parcel got;
 
         memset(&got, 0xff, sizeof(got));
@@ -310,7 +315,7 @@ Test(handles, an_unset_handle_sends_nothing_and_is_no_descriptor_0) {
         cr_assert_eq(leat_descriptor_take(&got.file), -1);
         cr_assert_null(got.frame.object);
         cr_assert_eq(got.all.count, 0);
-        cr_assert_eq(count_descriptors(), before + 2);
+        cr_assert_eq(count_descriptors(), before_message);
 }
 
 Test(handles, a_descriptor_arrives_close_on_exec_and_another_number) {

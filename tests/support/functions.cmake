@@ -19,9 +19,10 @@
 # LIBRARIES is usually leat_static. Private headers of channel/ and kernel/ are found; support.h always is.
 
 # How the channels of a test carry their messages: a name, and what LEAT_LANES says to the library.
-# `lanes=always` and `automatic=automatic` join here when lanes can do all that channel/README.md lists as missing.
 set(LEAT_TRANSPORTS
-        socket=never)
+        socket=never
+        lanes=always
+        automatic=automatic)
 
 set(leat_support_dir ${CMAKE_CURRENT_LIST_DIR})
 set(leat_tests_bin ${CMAKE_BINARY_DIR}/tests/bin)

@@ -17,7 +17,7 @@ PATIENCE = 30  # Seconds until what must happen counts as not happening.
 class Kernel:
     """Starts leat-kernel on a free port, with the programs of one build; a context manager."""
 
-    def __init__(self, programs, plugins=(), host="127.0.0.1", port=0):
+    def __init__(self, programs, plugins=(), host="127.0.0.1", port=0, environment=None):
         self.folder = tempfile.mkdtemp(prefix="leat-bridge-")
         path = os.path.join(self.folder, "kernelconfig.json")
         with open(path, "w") as file:
@@ -26,7 +26,7 @@ class Kernel:
         self.port = None
         self.process = subprocess.Popen([os.path.join(programs, "leat-kernel"), "--config", path],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        cwd=self.folder)
+                                        cwd=self.folder, env={**os.environ, **(environment or {})})
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
 
