@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "lanes.h"
+#include "lanes_move.h"
 #include "receiver.h"
 #include "sender.h"
 #include "shared_memory.h"
@@ -53,7 +53,7 @@ static int describe_sender(const void *field, struct handle *handle) {
 
 static int describe_receiver(const void *field, struct handle *handle) {
         struct endpoint_field endpoint;
-        const struct leat_receiver *receiver;
+        struct leat_receiver *receiver;
 
         memcpy(&endpoint, field, sizeof(endpoint));
         receiver = endpoint.object;
@@ -61,8 +61,16 @@ static int describe_receiver(const void *field, struct handle *handle) {
                 return LEAT_EMPTY;
         if (!endpoint.given)
                 return -EINVAL; /* A receiver has one owner: it can only be given. */
-        if (receiver->set || (receiver->lanes && receiver->lanes->n > 0))
-                return -EBUSY; /* Its lanes would stay behind. */
+        if (receiver->set)
+                return -EBUSY;
+        if (lanes_count_descriptors(receiver) > 0) {
+                int r = lanes_pack(receiver);
+
+                if (r < 0)
+                        return r;
+                handle->kind = HANDLE_RECEIVER_WITH_LANES;
+                handle->receiver = receiver;
+        }
         handle->fd = receiver->connection->fd;
         handle->connection = receiver->connection;
         handle->giver.receiver = endpoint.given;
@@ -98,6 +106,7 @@ static bool give_the_same(const struct handle *a, const struct handle *b) {
         case HANDLE_SENDER:
                 return *a->giver.sender == *b->giver.sender;
         case HANDLE_RECEIVER:
+        case HANDLE_RECEIVER_WITH_LANES:
                 return *a->giver.receiver == *b->giver.receiver;
         }
         return false;
@@ -110,28 +119,56 @@ static bool given_twice(const struct handles *handles, const struct handle *hand
         return false;
 }
 
+static size_t count_descriptors(const struct handle *handle) {
+        return 1 + (handle->receiver ? lanes_count_descriptors(handle->receiver) : 0);
+}
+
 int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index) {
-        struct handle handle = { .fd = -1 };
+        struct handle handle = { .fd = -1, .gathered = -1 };
         int r = describe(kind, field, &handle);
 
         if (r != 0)
                 return r;
         if (handle.giver.any && given_twice(handles, &handle))
                 return -EINVAL;
-        if (handles->count == LEAT_MAX_HANDLES)
+        if (count_descriptors(&handle) > LEAT_MAX_HANDLES - handles->n_descriptors)
                 return LEAT_TOO_LARGE;
+        handles->n_descriptors += count_descriptors(&handle);
         handles->list[handles->count] = handle;
         *ret_index = handles->count++;
         return 0;
 }
 
-int handles_settle(const struct handles *handles, leat_deadline deadline) {
+int handles_settle(struct handles *handles, leat_deadline deadline) {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < handles->count; i++)
-                if (handles->list[i].sender)
-                        r = sender_settle(handles->list[i].sender, deadline);
+        for (size_t i = 0; r == 0 && i < handles->count; i++) {
+                struct handle *handle = &handles->list[i];
+
+                if (handle->sender)
+                        r = sender_settle(handle->sender, deadline);
+                else if (handle->receiver)
+                        r = lanes_seal_gathered(handle->receiver, &handle->gathered);
+        }
         return r;
+}
+
+void handles_finish(struct handles *handles) {
+        for (size_t i = 0; i < handles->count; i++)
+                handles->list[i].gathered = close_fd(handles->list[i].gathered);
+}
+
+size_t handles_list_descriptors(const struct handles *handles, int *fds) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < handles->count; i++) {
+                const struct handle *handle = &handles->list[i];
+
+                fds[n++] = handle->fd;
+                if (handle->receiver)
+                        n += lanes_list_descriptors(handle->receiver, handle->gathered, fds + n);
+        }
+        return n;
 }
 
 int handles_write_table(const struct handles *handles, struct buffer *message) {
@@ -148,6 +185,8 @@ int handles_write_table(const struct handles *handles, struct buffer *message) {
                         size += 1 + fingerprint_write(&handle->connection->fingerprint, row + 2);
                 }
                 r = buffer_append(message, row, size);
+                if (r == 0 && handle->receiver)
+                        r = lanes_write_rows(handle->receiver, message);
                 if (r < 0)
                         return r;
         }
@@ -165,6 +204,12 @@ struct given {
         };
 };
 
+/* It has a new owner: what is closed here is a copy. */
+static void leave(struct leat_receiver *receiver) {
+        receiver->connection->own = false;
+        lanes_leave(receiver);
+}
+
 static struct given take_given(const struct handle *handle) {
         struct given given = { .kind = handle->kind };
 
@@ -179,7 +224,10 @@ static struct given take_given(const struct handle *handle) {
                 given.sender = leat_sender_take(handle->giver.sender);
                 break;
         case HANDLE_RECEIVER:
+        case HANDLE_RECEIVER_WITH_LANES:
                 given.receiver = leat_receiver_take(handle->giver.receiver);
+                if (given.receiver)
+                        leave(given.receiver);
                 break;
         }
         return given;
@@ -197,6 +245,7 @@ static void close_given(struct given *given) {
                 leat_sender_close(&given->sender);
                 return;
         case HANDLE_RECEIVER:
+        case HANDLE_RECEIVER_WITH_LANES:
                 leat_receiver_close(&given->receiver);
                 return;
         }

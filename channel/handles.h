@@ -9,8 +9,14 @@
 #include "connection.h"
 #include "leat/endpoint.h"
 
-/* On the wire, one byte; for endpoints, followed by a byte of flags and a fingerprint. */
-enum handle_kind { HANDLE_DESCRIPTOR = 1, HANDLE_MEMORY = 2, HANDLE_SENDER = 3, HANDLE_RECEIVER = 4 };
+/* On the wire, one byte; for endpoints, followed by a byte of flags and a fingerprint, and then by lanes (see lanes_move.h). */
+enum handle_kind {
+        HANDLE_DESCRIPTOR = 1,
+        HANDLE_MEMORY = 2,
+        HANDLE_SENDER = 3,
+        HANDLE_RECEIVER = 4,
+        HANDLE_RECEIVER_WITH_LANES = 5
+};
 
 enum handle_flag { HANDLE_ORDERED = 1 };
 
@@ -28,11 +34,14 @@ struct handle {
         int fd;
         const struct connection *connection; /* An endpoint's. */
         struct leat_sender *sender;
+        struct leat_receiver *receiver; /* One with lanes. */
+        int gathered;                   /* Made for its lanes when the message is settled; otherwise -1. */
         union giver giver;
 };
 
 struct handles {
         size_t count;
+        size_t n_descriptors;
         struct handle list[LEAT_MAX_HANDLES];
 };
 
@@ -41,8 +50,14 @@ struct handles {
 int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index);
 
 /* What must be done before it all goes out, in the channels that the handles belong to. 0; LEAT_FULL, LEAT_TIMEOUT, a negative
- * errno. */
-int handles_settle(const struct handles *handles, leat_deadline deadline);
+ * errno. Whatever comes of it and of the sending, handles_finish() is called after that. */
+int handles_settle(struct handles *handles, leat_deadline deadline);
+
+/* Closes what was made for this sending. */
+void handles_finish(struct handles *handles);
+
+/* Lists the descriptors that go along, in the order of the table; returns how many: handles->n_descriptors. */
+size_t handles_list_descriptors(const struct handles *handles, int *fds);
 
 /* Appends the table that describes them to a message in the making. 0; -ENOMEM. */
 int handles_write_table(const struct handles *handles, struct buffer *message);

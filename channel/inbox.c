@@ -7,6 +7,8 @@
 
 #include "cleanup.h"
 #include "descriptor.h"
+#include "lanes.h"
+#include "lanes_move.h"
 #include "receiver.h"
 #include "sender.h"
 #include "shared_memory.h"
@@ -30,6 +32,7 @@ struct row {
         enum handle_kind kind;
         uint8_t flags;
         struct fingerprint fingerprint;
+        struct lanes_arrival lanes; /* Of a receiver with lanes. */
 };
 
 static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
@@ -65,41 +68,85 @@ static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
                 connection_unref(connection);
                 return r;
         }
-        slot->kind = row->kind;
+        slot->kind = row->kind == HANDLE_SENDER ? HANDLE_SENDER : HANDLE_RECEIVER;
         return 0;
+}
+
+/* The descriptors of its lanes are in the slots from `next` on. */
+static int become_receiver_with_lanes(struct inbox *inbox, struct inbox_slot *slot, size_t next,
+                                      const struct row *row, size_t *limit) {
+        int fds[LEAT_MAX_HANDLES];
+        int r = become_endpoint(slot, row);
+
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < row->lanes.n_descriptors; i++)
+                fds[i] = inbox->slots[next + i].descriptor;
+        r = lanes_unpack(slot->receiver, &row->lanes, fds, limit);
+        for (size_t i = 0; i < row->lanes.n_descriptors; i++)
+                inbox->slots[next + i].descriptor = fds[i];
+        return r;
+}
+
+static size_t read_endpoint(const uint8_t *table, size_t size, struct row *row) {
+        size_t fingerprint_size;
+
+        if (size < 1 || table[0] > HANDLE_ORDERED)
+                return 0;
+        row->flags = table[0];
+        fingerprint_size = fingerprint_read(table + 1, size - 1, &row->fingerprint);
+        return fingerprint_size > 0 ? 1 + fingerprint_size : 0;
+}
+
+static size_t read_receiver_with_lanes(const uint8_t *table, size_t size, struct row *row) {
+        size_t start = read_endpoint(table, size, row);
+        size_t lanes = start > 0 ? lanes_read_rows(table + start, size - start, &row->lanes) : 0;
+
+        return lanes > 0 && !(row->flags & HANDLE_ORDERED) ? start + lanes : 0;
 }
 
 /* Returns its size, 0 when it is none. */
 static size_t read_row(const uint8_t *table, size_t size, struct row *ret_row) {
-        size_t fingerprint_size;
+        struct row row = { .flags = 0 };
+        size_t rest = 0;
 
         if (size < 1)
                 return 0;
-        switch (table[0]) {
+        row.kind = (enum handle_kind) table[0];
+        switch (row.kind) {
         case HANDLE_DESCRIPTOR:
         case HANDLE_MEMORY:
-                ret_row->kind = (enum handle_kind) table[0];
-                return 1;
+                break;
         case HANDLE_SENDER:
         case HANDLE_RECEIVER:
-                if (size < 2 || table[1] > HANDLE_ORDERED)
+                rest = read_endpoint(table + 1, size - 1, &row);
+                if (rest == 0)
                         return 0;
-                ret_row->kind = (enum handle_kind) table[0];
-                ret_row->flags = table[1];
-                fingerprint_size = fingerprint_read(table + 2, size - 2, &ret_row->fingerprint);
-                return fingerprint_size > 0 ? 2 + fingerprint_size : 0;
+                break;
+        case HANDLE_RECEIVER_WITH_LANES:
+                rest = read_receiver_with_lanes(table + 1, size - 1, &row);
+                if (rest == 0)
+                        return 0;
+                break;
         default:
                 return 0;
         }
+        *ret_row = row;
+        return 1 + rest;
 }
 
-static int become(struct inbox_slot *slot, const struct row *row, size_t *limit) {
+/* Its first descriptor is in the slot `next`, the others behind that one. */
+static int become(struct inbox *inbox, struct inbox_slot *slot, size_t next, const struct row *row,
+                  size_t *limit) {
+        slot->descriptor = take_fd(&inbox->slots[next].descriptor);
         switch (row->kind) {
         case HANDLE_MEMORY:
                 return become_memory(slot, limit);
         case HANDLE_SENDER:
         case HANDLE_RECEIVER:
                 return become_endpoint(slot, row);
+        case HANDLE_RECEIVER_WITH_LANES:
+                return become_receiver_with_lanes(inbox, slot, next + 1, row, limit);
         default:
                 return 0;
         }
@@ -108,21 +155,27 @@ static int become(struct inbox_slot *slot, const struct row *row, size_t *limit)
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit) {
         struct row row;
-        size_t size;
+        size_t n_rows = 0, next = 0, size;
         int r = 0;
 
         for (size_t i = 0; i < count; i++)
                 inbox->slots[i] = (struct inbox_slot){ .kind = HANDLE_DESCRIPTOR, .descriptor = fds[i] };
         inbox->count = count;
-        for (size_t i = 0; r == 0 && i < count; i++) {
+        while (r == 0 && table_size > 0) {
                 size = read_row(table, table_size, &row);
-                if (size == 0)
+                if (size == 0 || next == count || row.lanes.n_descriptors > count - next - 1)
                         return LEAT_MALFORMED;
                 table += size;
                 table_size -= size;
-                r = become(&inbox->slots[i], &row, limit);
+                /* A row takes one descriptor at least, so its own slot is free by now. */
+                r = become(inbox, &inbox->slots[n_rows++], next, &row, limit);
+                next += 1 + row.lanes.n_descriptors;
         }
-        return r == 0 && table_size > 0 ? LEAT_MALFORMED : r;
+        if (r == 0 && next < count)
+                r = LEAT_MALFORMED;
+        if (r == 0)
+                inbox->count = n_rows;
+        return r;
 }
 
 /* The generated endpoint structs all look like this. */
@@ -147,9 +200,12 @@ static int refer_endpoint(const struct leat_field *wanted, struct connection *co
 static int refer_receiver(const struct leat_field *wanted, struct leat_receiver *receiver, void *field) {
         int r = refer_endpoint(wanted, receiver->connection, &receiver->plan, receiver, field);
 
-        if (r == 0)
-                receiver_prepare_socket(receiver->connection, receiver->plan);
-        return r;
+        if (r != 0)
+                return r;
+        receiver_prepare_socket(receiver->connection, receiver->plan);
+        if (receiver->lanes)
+                lanes_set_plan(receiver->lanes, receiver->plan, receiver->message_limit);
+        return 0;
 }
 
 static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
@@ -161,6 +217,7 @@ static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
         case HANDLE_SENDER:
                 return kind == LEAT_KIND_sender;
         case HANDLE_RECEIVER:
+        case HANDLE_RECEIVER_WITH_LANES:
                 return kind == LEAT_KIND_receiver;
         }
         return false;
@@ -193,6 +250,7 @@ int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wa
                 return refer_endpoint(wanted, slot->sender->connection, &slot->sender->plan, slot->sender,
                                       field);
         case HANDLE_RECEIVER:
+        case HANDLE_RECEIVER_WITH_LANES:
                 return refer_receiver(wanted, slot->receiver, field);
         }
         return LEAT_MALFORMED;
@@ -219,6 +277,7 @@ int inbox_empty(struct inbox *inbox) {
                         leat_sender_close(&slot->sender);
                         break;
                 case HANDLE_RECEIVER:
+                case HANDLE_RECEIVER_WITH_LANES:
                         leat_receiver_close(&slot->receiver);
                         break;
                 }

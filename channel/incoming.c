@@ -31,6 +31,8 @@ static void empty_inbox(struct leat_receiver *receiver) {
 /* The last message is no more: its handles are closed and its memory is used again. `room` is where the new one is. */
 static void expire(struct leat_receiver *receiver, unsigned room) {
         empty_inbox(receiver);
+        if (receiver->lanes)
+                lanes_let_go(receiver->lanes);
         if (expiry_is_watched()) {
                 arena_free(&receiver->arena);
                 buffer_free(&receiver->sealed);
@@ -58,18 +60,11 @@ static int read_sealed(struct leat_receiver *receiver, int fd, size_t size) {
         if (actual != size)
                 return LEAT_MALFORMED;
         r = buffer_reserve(sealed, size);
-        if (r < 0)
-                return r;
-        while (sealed->size < size) {
-                ssize_t n = pread(fd, sealed->data + sealed->size, size - sealed->size, (off_t) sealed->size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return LEAT_MALFORMED;
-                sealed->size += (size_t) n;
-        }
-        return 0;
+        if (r == 0)
+                r = memory_read(fd, 0, sealed->data, size);
+        if (r == 0)
+                sealed->size = size;
+        return r;
 }
 
 static int take_sealed(struct leat_receiver *receiver, const struct packet *packet,
@@ -176,6 +171,8 @@ static int open_packet(struct leat_receiver *receiver, const struct packet *pack
 
 void incoming_reject(struct leat_receiver *receiver) {
         empty_inbox(receiver);
+        if (receiver->lanes)
+                lanes_let_go(receiver->lanes);
         arena_reset(&receiver->arena, 0);
         buffer_reset(&receiver->sealed);
 }
@@ -361,6 +358,20 @@ static void swap(struct buffer *a, struct buffer *b) {
         *b = kept;
 }
 
+/* Where its bytes are; in the ring they stay until this message expires too. */
+static uint8_t *place_of(struct leat_receiver *receiver, struct lane_reader *lane,
+                               const struct lane_message *message) {
+        switch (message->where) {
+        case LANE_IN_RING:
+                return lanes_hold(receiver->lanes, lane, message);
+        case LANE_GATHERED:
+                swap(&receiver->sealed, &lane->gathered);
+                return receiver->sealed.data;
+        default:
+                return receiver->rooms[receiver->room].data;
+        }
+}
+
 int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *lane,
                             struct incoming *ret_incoming) {
         unsigned room = next_room(receiver);
@@ -374,11 +385,10 @@ int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *
         expire(receiver, room);
         if (r != 0)
                 return r;
-        if (message.where == LANE_GATHERED)
-                swap(&receiver->sealed, &lane->gathered);
         *ret_incoming = (struct incoming){
                 .encoding = message.encoding,
-                .body = message.where == LANE_GATHERED ? receiver->sealed.data : receiver->rooms[room].data,
+                .is_shared = message.where == LANE_IN_RING,
+                .body = place_of(receiver, lane, &message),
                 .size = message.size,
                 .budget = receiver->message_limit - message.size,
         };
@@ -386,6 +396,22 @@ int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *
                 return 0;
         incoming_reject(receiver);
         return LEAT_MALFORMED;
+}
+
+int incoming_make_own(struct leat_receiver *receiver, struct incoming *incoming) {
+        struct buffer *room = &receiver->rooms[receiver->room];
+        int r = 0;
+
+        if (!incoming->is_shared)
+                return 0;
+        room->size = 0;
+        r = buffer_reserve(room, packet_room_size(incoming->size));
+        if (r == 0 && incoming->size > 0)
+                memcpy(room->data, incoming->body, incoming->size);
+        lanes_let_go(receiver->lanes);
+        incoming->body = room->data;
+        incoming->is_shared = false;
+        return r;
 }
 
 int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {

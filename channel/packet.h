@@ -8,7 +8,7 @@
  *     2  u8   encoding of the body
  *     3  u8   0
  *     4  u32  tag of the message's type
- *     8  u16  number of the user's handles
+ *     8  u16  number of descriptors of the user's handles
  *    10  u16  0
  *    12  u32  size of the table of handles
  *    16  u64  size of the body

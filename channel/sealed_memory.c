@@ -261,6 +261,21 @@ int memory_check_sealed(int fd, size_t limit, size_t *ret_size) {
         return check_memfd(fd, limit, ret_size);
 }
 
+int memory_read(int fd, size_t offset, void *to, size_t size) {
+        size_t done = 0;
+
+        while (done < size) {
+                ssize_t n = pread(fd, (char *) to + done, size - done, (off_t) (offset + done));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return LEAT_MALFORMED;
+                done += (size_t) n;
+        }
+        return 0;
+}
+
 int memory_check_pooled(int fd, size_t limit, size_t *ret_size) {
         int flags;
 

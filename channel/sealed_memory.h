@@ -17,6 +17,9 @@ int memory_create_filled(unsigned char byte, size_t size, int *ret_fd);
  * LEAT_MALFORMED when not, LEAT_TOO_LARGE over `limit` bytes. Never waits. */
 int memory_check_sealed(int fd, size_t limit, size_t *ret_size);
 
+/* Reads bytes of sealed memory that was checked. 0; LEAT_MALFORMED: it has not so many. */
+int memory_read(int fd, size_t offset, void *to, size_t size);
+
 /* New pooled memory of `size` bytes, all zero and all allocated. Errors as above. */
 int memory_create_pooled(size_t size, int *ret_fd);
 

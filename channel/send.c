@@ -22,7 +22,7 @@ static int prepare_handles(struct leat_sender *sender, const struct plan *plan) 
                 if (!sender->handles)
                         return -ENOMEM;
         }
-        sender->handles->count = 0;
+        sender->handles->count = sender->handles->n_descriptors = 0;
         return 0;
 }
 
@@ -88,7 +88,7 @@ static bool gives(const struct handles *handles, const struct leat_sender *sende
 /* Whatever it takes. *ret_gone: the message gave its own sender away. */
 static int transmit_prepared(struct leat_sender *sender, const struct transmission *transmission,
                              leat_deadline deadline, bool *ret_gone) {
-        const struct handles *handles = has_handles(transmission) ? transmission->handles : NULL;
+        struct handles *handles = has_handles(transmission) ? sender->handles : NULL;
         CALL_GUARD;
         int r = 0;
 
@@ -98,9 +98,11 @@ static int transmit_prepared(struct leat_sender *sender, const struct transmissi
         if (r == 0)
                 r = sender_transmit(sender, transmission, deadline);
         clear(sender);
+        if (handles)
+                handles_finish(handles);
         if (r == 0 && handles) {
                 *ret_gone = gives(handles, sender);
-                handles_release_given(sender->handles); /* The sender itself may be gone after this. */
+                handles_release_given(handles); /* The sender itself may be gone after this. */
         }
         return r;
 }

@@ -27,7 +27,7 @@ static struct packet_header header_of(const struct transmission *transmission, e
         return (struct packet_header){
                 .kind = kind,
                 .encoding = transmission->encoding,
-                .n_handles = transmission->handles ? (uint16_t) transmission->handles->count : 0,
+                .n_handles = transmission->handles ? (uint16_t) transmission->handles->n_descriptors : 0,
                 .tag = transmission->tag,
                 .table_size = (uint32_t) transmission->table->size,
                 .body_size = transmission->body_size,
@@ -42,11 +42,7 @@ static struct iovec part(const void *data, size_t size) {
 }
 
 static size_t list_descriptors(const struct transmission *transmission, int *fds) {
-        size_t count = transmission->handles ? transmission->handles->count : 0;
-
-        for (size_t i = 0; i < count; i++)
-                fds[i] = transmission->handles->list[i].fd;
-        return count;
+        return transmission->handles ? handles_list_descriptors(transmission->handles, fds) : 0;
 }
 
 static int transmit_inline(int fd, const struct transmission *transmission, leat_deadline deadline) {
