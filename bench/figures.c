@@ -8,6 +8,11 @@
 
 #include "figures.h"
 
+/* What no machine comes to is left out of a plot, which it would stretch beyond all numbers. */
+static double plausible(double value) {
+        return value >= 1e-9 && value <= 1e18 ? value : 0;
+}
+
 /* A number of a peer: "a" or "a/b", and of that the median or another part of the spread. */
 static double number_of(const json_t *peer, const char *path, const char *part) {
         const char *rest = strchr(path, '/');
@@ -17,7 +22,7 @@ static double number_of(const json_t *peer, const char *path, const char *part) 
         peer = json_object_get(peer, first);
         if (rest)
                 peer = json_object_get(peer, rest + 1);
-        return json_number_value(json_object_get(peer, part));
+        return plausible(json_number_value(json_object_get(peer, part)));
 }
 
 /* A benchmark's name comes from a file, and becomes the name of another one. */
@@ -207,7 +212,7 @@ void put_curve(struct page *page, const struct curve *curve) {
                 if (strcmp(text_of(benchmark, "family"), curve->family) != 0)
                         continue;
                 json_array_foreach (json_object_get(benchmark, "peers"), j, peer) {
-                        double x = json_number_value(json_object_get(benchmark, curve->x));
+                        double x = plausible(json_number_value(json_object_get(benchmark, curve->x)));
                         double y = number_of(peer, curve->y, "median");
 
                         if (x > 0 && y > 0)
@@ -232,13 +237,14 @@ static void add_steps(struct plot *plot, const json_t *peer) {
         json_array_foreach (steps, i, step)
                 total += json_number_value(json_array_get(step, 1));
         json_array_foreach (steps, i, step) {
-                double from = json_number_value(json_array_get(step, 0)), left;
+                double from = plausible(json_number_value(json_array_get(step, 0))), left;
 
                 if (i == 0 && from > 0)
                         add_point(plot, peer, (struct point){ .x = 0, .y = from });
                 sum += json_number_value(json_array_get(step, 1));
                 left = (total - sum) / total;
-                if (from > 0 && left * total >= 5) /* What rests on fewer is chance. */
+                if (from > 0 && left > 0 && left < 1 &&
+                    left * total >= 5) /* What rests on fewer is chance. */
                         add_point(plot, peer, (struct point){ .x = -log10(left), .y = from * exp2(1 / 8.0) });
         }
 }
