@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -130,27 +132,57 @@ static int terminate(const struct roudi *roudi) {
         return status;
 }
 
-int roudi_start(size_t size, unsigned count, struct roudi *ret_roudi) {
-        struct roudi roudi = { .output = -1 };
+/* A second leat-bench would end a daemon while this one uses it. So each waits for its turn, which is a name that only one
+ * can have, and which is gone with the process. Returns a descriptor, or a negative errno. */
+static int take_turn(void) {
+        static const struct timespec pause = { .tv_nsec = 5000000 };
+        static const struct sockaddr_un name = { AF_UNIX, "\0leat-bench roudi" };
+        int64_t end = now_ms() + PATIENCE_MS;
+        int turn = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (turn < 0)
+                return -errno;
+        while (bind(turn, (const struct sockaddr *) &name, sizeof(name)) < 0) {
+                int error = errno == EADDRINUSE ? EBUSY : errno;
+
+                if (error != EBUSY || now_ms() >= end) {
+                        close_fd(&turn);
+                        return -error;
+                }
+                (void) nanosleep(&pause, NULL);
+        }
+        return turn;
+}
+
+static int start(size_t size, unsigned count, struct roudi *roudi) {
         int config = make_config(size, count), status, r;
 
         if (config < 0)
                 return config;
-        r = launch(config, &roudi);
+        r = launch(config, roudi);
         close_fd(&config);
         if (r != 0)
                 return r;
-        r = await(&roudi);
-        if (r == 0) {
-                *ret_roudi = roudi;
+        r = await(roudi);
+        if (r == 0)
                 return 0;
-        }
-        status = terminate(&roudi);
-        close_fd(&roudi.output);
-        if (r != -EALREADY)
-                return WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND ? -ENOENT : r;
-        *ret_roudi = (struct roudi){ .output = -1 };
-        return 0;
+        status = terminate(roudi);
+        roudi->pid = 0;
+        close_fd(&roudi->output);
+        if (r == -EALREADY)
+                return 0;
+        return WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND ? -ENOENT : r;
+}
+
+int roudi_start(size_t size, unsigned count, struct roudi *ret_roudi) {
+        struct roudi roudi = { .turn = take_turn(), .output = -1 };
+        int r = roudi.turn < 0 ? roudi.turn : start(size, count, &roudi);
+
+        if (r == 0)
+                *ret_roudi = roudi;
+        else
+                close_fd(&roudi.turn);
+        return r;
 }
 
 /* It does not survive a process of its own that was killed. But when it starts it removes what the one before it left,
@@ -159,6 +191,8 @@ void roudi_stop(struct roudi *roudi) {
         bool failed = roudi->pid > 0 && WIFSIGNALED(terminate(roudi));
 
         close_fd(&roudi->output);
-        if (failed && roudi_start(8, 1, roudi) == 0)
-                roudi_stop(roudi);
+        if (failed && start(8, 1, roudi) == 0 && roudi->pid > 0)
+                (void) terminate(roudi);
+        close_fd(&roudi->output);
+        close_fd(&roudi->turn);
 }

@@ -8,6 +8,7 @@
 struct roudi {
         pid_t pid;  /* 0: one was running already, and is used as it is. */
         int output; /* Kept open, so that it may still say something. */
+        int turn;   /* Held while it is used. */
 };
 
 /* Returns when it is ready; its memory is for `count` messages of `size` bytes. 0, or a negative errno. */
