@@ -264,18 +264,39 @@ Test(lane_stranger_offers, so_much_memory_is_mapped_and_no_more) {
 
 /* ---- markers and barriers ---- */
 
-Test(lane_stranger_offers, before_its_marker_nothing_of_a_lane_is_read) {
+Test(lane_stranger_offers, what_is_before_its_marker_in_the_socket_is_before_what_is_in_the_lane) {
+        struct stranger stranger = make_stranger();
+        parcel got;
+
+        offer(&stranger);
+        close_parts(&stranger);
+        expect_empty(__LINE__);
+        put_seven(&stranger);
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(parcel_send(tx_on_socket, &(parcel){ .id = BY_SOCKET }, LEAT_NOW), 0);
+        mark(&stranger);
+        for (int i = 0; i < 3; i++) {
+                cr_assert_eq(receive(&got), 0);
+                cr_assert_eq(got.id, BY_SOCKET);
+        }
+        expect_seven(__LINE__);
+        close_lane(&stranger);
+        nothing_is_left(__LINE__);
+}
+
+/* It may have been taken by another process, so what is in the lane may come; or not. */
+Test(lane_stranger_offers, a_lane_whose_marker_never_comes_keeps_nobody_waiting) {
         struct stranger stranger = make_stranger();
 
         offer(&stranger);
         close_parts(&stranger);
         put_seven(&stranger);
-        expect_empty(__LINE__);
+        while (receive(&(parcel){ 0 }) == 0)
+                ;
         still_works(__LINE__);
-        expect_empty(__LINE__);
-        mark(&stranger);
-        expect_seven(__LINE__);
         close_lane(&stranger);
+        while (receive(&(parcel){ 0 }) == 0)
+                ;
         nothing_is_left(__LINE__);
 }
 
@@ -284,7 +305,6 @@ Test(lane_stranger_offers, a_lane_that_ends_before_its_marker_leaves_nothing) {
 
         offer(&stranger);
         close_parts(&stranger);
-        put_seven(&stranger);
         expect_empty(__LINE__);
         close_lane(&stranger);
         nothing_is_left(__LINE__);
@@ -370,4 +390,86 @@ Test(lane_stranger_offers, a_barrier_inside_a_record_is_behind_it) {
         still_works(__LINE__);
         close_lane(&stranger);
         nothing_is_left(__LINE__);
+}
+
+/* ---- ends ---- */
+
+static void close_honest(void) {
+        parcel_sender_close(&tx);
+        parcel_sender_close(&tx_on_socket);
+        (void) close(raw);
+        raw = -1;
+}
+
+static void expect_disconnection(int line) {
+        leat_deadline deadline = leat_after_ms(5000);
+        parcel got;
+        int r;
+
+        do
+                r = parcel_recv(rx, &got, deadline);
+        while (r == 0);
+        cr_assert_eq(r, LEAT_DISCONNECTED, "line %d: %d", line, r);
+}
+
+/* It keeps the lane busy meanwhile, so that the lie does not come to light. */
+Test(lane_stranger_offers, a_barrier_beyond_what_can_be_there_keeps_nobody_waiting) {
+        static const uint64_t positions[] = { RING + 1, UINT64_C(1) << 40, UINT64_MAX };
+
+        for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++) {
+                struct stranger stranger = open_lane();
+                bool came = false;
+
+                put_seven(&stranger);
+                send_barrier(&stranger, positions[i]);
+                cr_assert_eq(parcel_send(tx_on_socket, &(parcel){ .id = BY_SOCKET }, LEAT_NOW), 0);
+                for (int n = 0; n < 50000 && !came; n++) {
+                        parcel got = { 0 };
+
+                        while (ring_reserve(&stranger.lane->ring, sizeof(seven)))
+                                put_seven(&stranger);
+                        if (receive(&got) == 0)
+                                came = got.id == BY_SOCKET;
+                }
+                cr_assert(came, "position %llu", (unsigned long long) positions[i]);
+                close_lane(&stranger);
+                while (receive(&(parcel){ 0 }) == 0)
+                        ;
+                nothing_is_left(__LINE__);
+        }
+}
+
+/* Somebody keeps a lane's socket but not the channel's: no sender does. */
+Test(lane_stranger_offers, a_lane_alone_does_not_keep_a_channel_alive) {
+        struct stranger stranger = open_lane();
+
+        put_seven(&stranger);
+        close_honest();
+        expect_disconnection(__LINE__);
+        close_lane(&stranger);
+}
+
+Test(lane_stranger_offers, an_offer_alone_does_not_keep_a_channel_alive) {
+        struct stranger stranger = make_stranger();
+
+        offer(&stranger);
+        close_parts(&stranger);
+        expect_empty(__LINE__);
+        close_honest();
+        expect_disconnection(__LINE__);
+        close_lane(&stranger);
+}
+
+/* The lane's socket lies unread in itself. */
+Test(lane_stranger_offers, a_lanes_socket_that_holds_its_own_other_end_does_not_keep_a_channel_alive) {
+        struct stranger stranger = open_lane();
+        uint8_t packet[PACKET_HEADER_SIZE] = { 1, 1 };
+
+        cr_assert_gt(
+                send_raw(stranger.lane->socket, packet, sizeof(packet), NULL, 0, &stranger.lane->socket, 1),
+                0);
+        close_lane(&stranger);
+        still_works(__LINE__);
+        close_honest();
+        expect_disconnection(__LINE__);
 }
