@@ -35,7 +35,7 @@
 enum {
         EXIT_RED = 99,
         EXIT_BROKEN = 98,
-        GRACE_MS = 10000, /* What a process may still do after its test has ended. */
+        GRACE_SECONDS = 10, /* For what may still run after its test, at most as long as the test itself may. */
         PATH_SIZE = 4096
 };
 
@@ -192,8 +192,8 @@ static bool wait_for(pid_t program, long long deadline_ms, int *ret_status) {
 }
 
 /* Returns how many processes are still there after the grace. */
-static int wait_for_orphans(void) {
-        long long deadline_ms = now_ms() + GRACE_MS;
+static int wait_for_orphans(int seconds) {
+        long long deadline_ms = now_ms() + (seconds < GRACE_SECONDS ? seconds : GRACE_SECONDS) * 1000LL;
         for (;;) {
                 while (waitpid(-1, NULL, WNOHANG) > 0)
                         ;
@@ -284,7 +284,7 @@ static int run(char **arguments, int seconds) {
         result = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         if (WIFSIGNALED(status))
                 fprintf(stderr, "run_test: %s ended by signal %d\n", arguments[0], WTERMSIG(status));
-        left = wait_for_orphans();
+        left = wait_for_orphans(seconds);
         if (left > 0) {
                 fprintf(stderr, "run_test: %d process%s left behind:\n", left, left == 1 ? "" : "es");
                 each_child(show_child);
