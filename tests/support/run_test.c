@@ -35,7 +35,7 @@
 enum {
         EXIT_RED = 99,
         EXIT_BROKEN = 98,
-        GRACE_SECONDS = 10, /* For what may still run after its test, at most as long as the test itself may. */
+        GRACE_SECONDS = 10, /* For what still runs after its test, at most as long as the test may. */
         PATH_SIZE = 4096
 };
 
