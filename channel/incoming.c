@@ -360,7 +360,7 @@ static void swap(struct buffer *a, struct buffer *b) {
 
 /* Where its bytes are; in the ring they stay until this message expires too. */
 static uint8_t *place_of(struct leat_receiver *receiver, struct lane_reader *lane,
-                               const struct lane_message *message) {
+                         const struct lane_message *message) {
         switch (message->where) {
         case LANE_IN_RING:
                 return lanes_hold(receiver->lanes, lane, message);

@@ -8,6 +8,7 @@
 /* It lives in the receiver's rooms until the next one is taken; its handles are in the receiver's inbox. */
 struct incoming {
         uint8_t encoding;
+        bool is_shared; /* Raw bytes that lie in a lane, where their sender can still write; not for us to change. */
         uint8_t *body;
         size_t size;
         size_t budget; /* How much memory the message may still take when it is decoded. */
@@ -25,6 +26,9 @@ struct lane_reader;
 /* The next message of a lane. As above, without waiting; LEAT_DISCONNECTED: what is in it makes no sense. */
 int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *lane,
                             struct incoming *ret_incoming);
+
+/* Copies what is shared. 0; -ENOMEM. */
+int incoming_make_own(struct leat_receiver *receiver, struct incoming *incoming);
 
 /* What was taken turns out to be no good: its handles are closed and its memory is given back at once. */
 void incoming_reject(struct leat_receiver *receiver);

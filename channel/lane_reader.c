@@ -16,6 +16,7 @@
 #include "fork.h"
 #include "guard.h"
 #include "leat/error.h"
+#include "plan.h"
 #include "poller.h"
 #include "ring_memory.h"
 
@@ -102,14 +103,33 @@ bool lane_reader_arm(struct lane_reader *lane) {
         return true;
 }
 
-/* The room is never smaller than a packet, which may be received into it next: it would move under the message. */
+void *lane_reader_hold(struct lane_reader *lane, const struct lane_message *message) {
+        void *bytes = (void *) ring_payload(&lane->ring);
+
+        ring_hold(&lane->ring);
+        consume(lane, (struct ring_record){ .size = (uint32_t) message->size, .kind = LANE_MESSAGE });
+        return bytes;
+}
+
+void lane_reader_let_go(struct lane_reader *lane) {
+        ring_let_go(&lane->ring);
+        if (ring_reader_is_due(&lane->ring))
+                lane_reader_publish(lane);
+}
+
 static int take_whole(struct lane_reader *lane, struct ring_record record, struct buffer *room, size_t limit,
                       struct lane_message *ret_message) {
         int r = record.size > limit ? LEAT_TOO_LARGE : 0;
 
+        if (r == 0 && record.aux == ENCODING_RAW) {
+                *ret_message = (struct lane_message){ .encoding = record.aux,
+                                                      .size = record.size,
+                                                      .where = LANE_IN_RING };
+                return 0;
+        }
         if (r == 0) {
                 room->size = 0;
-                r = buffer_reserve(room, record.size < PACKET_MAX_SIZE ? PACKET_MAX_SIZE : record.size);
+                r = buffer_reserve(room, packet_room_size(record.size));
         }
         if (r == 0 && record.size > 0)
                 memcpy(room->data, ring_payload(&lane->ring), record.size);

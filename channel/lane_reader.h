@@ -21,6 +21,7 @@ struct lane_reader {
         bool is_armed;   /* Empty when last looked at, and a bell will tell. */
         bool is_hung;    /* It is at its end: what is in the ring is all that comes, */
         uint64_t last;   /* and it cannot reach beyond here, whoever goes on writing. */
+        bool is_dropped; /* It is only there for who looks at what lies in it. */
 
         /* A message that comes in pieces. */
         bool gathers;
@@ -44,7 +45,7 @@ struct lane_reader {
 struct lane_message {
         uint8_t encoding;
         size_t size;
-        enum { LANE_IN_ROOM, LANE_GATHERED, LANE_ON_SOCKET } where;
+        enum { LANE_IN_ROOM, LANE_IN_RING, LANE_GATHERED, LANE_ON_SOCKET } where;
 };
 
 /* Maps the memory of an offer that has been checked. Owns both descriptors after success only. 0; negative errno. */
@@ -56,10 +57,14 @@ struct lane_reader *lane_reader_free(struct lane_reader *lane);
 
 /* The next message, once it is whole: its bytes are in `room` or in lane->gathered, or a packet of the lane's socket. 0; LEAT_EMPTY;
  * LEAT_TOO_LARGE (and it is gone); LEAT_DISCONNECTED: what is there makes no sense; -ENOMEM (and it is gone).
- * LANE_ON_SOCKET leaves the record: lane_reader_skip() goes on behind it. */
+ * LANE_IN_RING (raw bytes) and LANE_ON_SOCKET leave the record: lane_reader_hold() and lane_reader_skip() go on behind it. */
 int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t message_limit,
                      struct lane_message *ret_message);
 void lane_reader_skip(struct lane_reader *lane);
+
+/* Where its bytes are, until lane_reader_let_go(). */
+void *lane_reader_hold(struct lane_reader *lane, const struct lane_message *message);
+void lane_reader_let_go(struct lane_reader *lane);
 
 /* In a forked child, which has no mapping: maps it anew. 0; as ring_memory_map(). */
 int lane_reader_map(struct lane_reader *lane);

@@ -23,6 +23,7 @@ struct lanes {
         const struct leat_type
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
         size_t image_size;
+        struct lane_reader *held; /* In which the user's raw message lies; NULL: in none. */
         struct claim claim; /* After a fork one process reads. */
 
         struct lane_reader **list;
@@ -82,6 +83,10 @@ void lanes_open(struct lane_reader *lane);
 
 /* A lane is at its end, or makes no sense. */
 void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane);
+
+/* The raw message that the user has lies in this lane, and no longer. */
+void *lanes_hold(struct lanes *lanes, struct lane_reader *lane, const struct lane_message *message);
+void lanes_let_go(struct lanes *lanes);
 
 /* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
 int lanes_claim(struct leat_receiver *receiver);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "cleanup.h"
 #include "descriptor.h"
 #include "ring_memory.h"
 #include "set.h"
@@ -232,7 +233,25 @@ void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane) {
                 lanes->list[i] = lanes->list[i + 1];
         if (lanes->next > index)
                 lanes->next--;
-        lane_reader_free(lane);
+        lane->is_dropped = true;
+        if (lane != lanes->held)
+                lane_reader_free(lane);
+}
+
+void *lanes_hold(struct lanes *lanes, struct lane_reader *lane, const struct lane_message *message) {
+        lanes->held = lane;
+        return lane_reader_hold(lane, message);
+}
+
+void lanes_let_go(struct lanes *lanes) {
+        struct lane_reader *lane = take_pointer(&lanes->held);
+
+        if (!lane)
+                return;
+        if (lane->is_dropped)
+                lane_reader_free(lane);
+        else
+                lane_reader_let_go(lane);
 }
 
 struct lanes *lanes_free(struct leat_receiver *receiver) {
@@ -243,6 +262,7 @@ struct lanes *lanes_free(struct leat_receiver *receiver) {
                 return NULL;
         /* After a fork another process may go on receiving: then only the sockets' ends tell. */
         is_own = claim_is_current(&lanes->claim);
+        lanes_let_go(lanes);
         while (lanes->n > 0) {
                 struct lane_reader *lane = lanes->list[lanes->n - 1];
 

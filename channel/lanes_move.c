@@ -58,6 +58,8 @@ static size_t count_lanes(const struct leat_receiver *receiver) {
 int lanes_pack(struct leat_receiver *receiver) {
         int r = lanes_claim(receiver);
 
+        if (r == 0)
+                lanes_let_go(receiver->lanes); /* What was borrowed is over. */
         for (size_t i = 0; r == 0 && i < receiver->lanes->n; i++)
                 lane_reader_publish(receiver->lanes->list[i]);
         return r;

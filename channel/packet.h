@@ -30,6 +30,12 @@
 #define PACKET_MAX_INLINE ((size_t) 64 << 10)
 #define PACKET_MAX_SIZE   (PACKET_HEADER_SIZE + PACKET_MAX_INLINE)
 
+/* A room for a message of `size` bytes is never smaller than a packet, which may be received into it next: it would move under
+ * the message. */
+static inline size_t packet_room_size(size_t size) {
+        return size < PACKET_MAX_SIZE ? PACKET_MAX_SIZE : size;
+}
+
 /* What the system passes at once: SCM_MAX_FD, see unix(7). */
 #define PACKET_MAX_DESCRIPTORS 253
 

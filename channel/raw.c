@@ -1,4 +1,4 @@
-/* Raw bytes: what they are when they are sent, and loan and borrow, by which they are not even copied.
+/* Raw bytes: what they are when they are sent, and loans, by which they are not even copied.
  *
  * A loan is room in the sender's lane, or, without one, in the memory where its messages are made anyway. A lane's room is only
  * reserved: nothing of it can be seen before it is sent, so that a loan can be dropped by forgetting it. */
@@ -96,9 +96,4 @@ void leat_sender_cancel_loan(struct leat_sender *sender) {
                 return;
         sender->loan = (struct loan){ .room = NULL };
         buffer_reset(&sender->body);
-}
-
-int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type, leat_raw *ret_view,
-                         leat_deadline deadline) {
-        return leat_receiver_recv(receiver, type, ret_view, deadline);
 }

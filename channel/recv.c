@@ -1,4 +1,5 @@
-/* Receiving a message of a type: what came is decoded, and shown to the user only when all of it is good. */
+/* Receiving a message of a type: what came is decoded, and shown to the user only when all of it is good. Raw bytes are copied out of a
+ * lane before they are shown, or, borrowed, shown where they lie. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "guard.h"
 #include "incoming.h"
 #include "lanes.h"
+#include "leat/raw.h"
 
 static int decode(struct leat_receiver *receiver, const struct plan *plan, const struct incoming *incoming,
                   void *ret_message) {
@@ -34,21 +36,22 @@ static int take(struct leat_receiver *receiver, struct incoming *ret_incoming, l
         return incoming_take(receiver, ret_incoming, deadline);
 }
 
-static int receive(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
-                   leat_deadline deadline) {
-        struct incoming incoming;
-        const struct plan *plan;
-        int r = plan_get(type, &plan);
+static int check_type(const struct leat_receiver *receiver, const struct leat_type *type,
+                      const struct plan **ret_plan) {
+        int r = plan_get(type, ret_plan);
 
         if (r < 0)
                 return r;
-        if (plan != receiver->plan &&
-            !fingerprint_compatible(&plan->fingerprint, &receiver->plan->fingerprint))
-                return -EINVAL;
-        r = take(receiver, &incoming, deadline);
-        if (r != 0)
-                return r;
-        r = decode(receiver, plan, &incoming, ret_message);
+        return *ret_plan == receiver->plan ||
+                               fingerprint_compatible(&(*ret_plan)->fingerprint, &receiver->plan->fingerprint)
+                       ? 0
+                       : -EINVAL;
+}
+
+static int show(struct leat_receiver *receiver, const struct plan *plan, const struct incoming *incoming,
+                void *ret_message) {
+        int r = decode(receiver, plan, incoming, ret_message);
+
         if (r != 0) {
                 CALL_GUARD;
 
@@ -59,11 +62,34 @@ static int receive(struct leat_receiver *receiver, const struct leat_type *type,
 
 int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                        leat_deadline deadline) {
+        struct incoming incoming;
+        const struct plan *plan;
+        int r;
+
         if (!receiver)
                 return -EBADF;
         if (receiver->lanes && (lanes_take_image(receiver->lanes, type, ret_message) ||
                                 (deadline != LEAT_NOW && lanes_spin(receiver) &&
                                  lanes_take_image(receiver->lanes, type, ret_message))))
                 return 0;
-        return receive(receiver, type, ret_message, deadline);
+        r = check_type(receiver, type, &plan);
+        if (r == 0)
+                r = take(receiver, &incoming, deadline);
+        if (r == 0)
+                r = incoming_make_own(receiver, &incoming);
+        return r == 0 ? show(receiver, plan, &incoming, ret_message) : r;
+}
+
+int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type, leat_raw *ret_view,
+                         leat_deadline deadline) {
+        struct incoming incoming;
+        const struct plan *plan;
+        int r;
+
+        if (!receiver)
+                return -EBADF;
+        r = check_type(receiver, type, &plan);
+        if (r == 0)
+                r = plan->encoding == ENCODING_RAW ? take(receiver, &incoming, deadline) : -EINVAL;
+        return r == 0 ? show(receiver, plan, &incoming, ret_view) : r;
 }

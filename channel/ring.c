@@ -107,16 +107,18 @@ void ring_reader_init(struct ring_reader *reader, void *memory, size_t size, siz
                 .largest = largest_payload(limit),
                 .position = position,
                 .published = position,
+                .held = RING_NOTHING_HELD,
         };
 }
 
 bool ring_publish_tail(struct ring_reader *reader) {
         _Atomic uint32_t *waits = ring_word(reader->memory, RING_WRITER_WAITS);
+        uint64_t tail = reader->position < reader->held ? reader->position : reader->held;
 
-        if (reader->position == reader->published)
+        if (tail == reader->published)
                 return false;
-        atomic_store_explicit(ring_tail(reader->memory), reader->position, memory_order_release);
-        reader->published = reader->position;
+        atomic_store_explicit(ring_tail(reader->memory), tail, memory_order_release);
+        reader->published = tail;
         ring_fence();
         return atomic_load_explicit(waits, memory_order_relaxed) != 0 &&
                atomic_exchange_explicit(waits, 0, memory_order_relaxed) == 1;

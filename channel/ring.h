@@ -187,7 +187,10 @@ struct ring_reader {
         size_t largest;     /* Payload of a record. */
         uint64_t position;  /* Where the next record is. */
         uint64_t published; /* The tail that the writer can see. */
+        uint64_t held;      /* From here on what was read may be read again; RING_NOTHING_HELD. */
 };
+
+#define RING_NOTHING_HELD UINT64_MAX
 
 enum ring_state { RING_EMPTY, RING_RECORD, RING_BROKEN };
 
@@ -214,14 +217,28 @@ static inline const void *ring_payload(const struct ring_reader *reader) {
         return reader->data + (reader->position & (reader->size - 1)) + RING_HEADER_SIZE;
 }
 
-/* Goes on behind the record that was peeked. Returns whether it is time to publish. */
-static inline bool ring_consume(struct ring_reader *reader, struct ring_record record) {
-        reader->position += ring_record_bytes(record.size);
+/* Whether it is time to publish. */
+static inline bool ring_reader_is_due(const struct ring_reader *reader) {
         return reader->position - reader->published >= reader->limit / 8 ||
                atomic_load_explicit(ring_word(reader->memory, RING_WRITER_WAITS), memory_order_relaxed) != 0;
 }
 
-/* Lets the writer see how far it has been read. Returns whether the writer sleeps and the bell must be rung. When all that was
+/* Goes on behind the record that was peeked. Returns whether it is time to publish. */
+static inline bool ring_consume(struct ring_reader *reader, struct ring_record record) {
+        reader->position += ring_record_bytes(record.size);
+        return ring_reader_is_due(reader);
+}
+
+/* From the next record on nothing is the writer's again before ring_let_go(). */
+static inline void ring_hold(struct ring_reader *reader) {
+        reader->held = reader->position;
+}
+
+static inline void ring_let_go(struct ring_reader *reader) {
+        reader->held = RING_NOTHING_HELD;
+}
+
+/* Lets the writer see how far it has been read, up to what is held. Returns whether the writer sleeps and the bell must be rung. When all that was
  * read is published already, it does nothing. */
 bool ring_publish_tail(struct ring_reader *reader);
 

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <leat/leat.h>
+
+#include "lanes.h"
 
 #include "in_child.h"
 #include "support.h"
@@ -23,6 +26,7 @@ static void finish(void) {
 }
 
 TestSuite(raw, .init = start, .fini = finish);
+TestSuite(raw_in_lane, .init = start, .fini = finish);
 
 static unsigned char *pattern(size_t size) {
         unsigned char *data = malloc(size + 1);
@@ -263,7 +267,9 @@ Test(raw, loaned_and_sent_received_and_borrowed_are_one_stream) {
                         memcpy(room, &number, sizeof(number));
                         if (i % 3 == 0) {
                                 leat_loan_cancel(tx);
-                                cr_assert_eq(leat_raw_send(tx, &(leat_raw){ &number, sizeof(number) }, LEAT_NOW), 0);
+                                cr_assert_eq(
+                                        leat_raw_send(tx, &(leat_raw){ &number, sizeof(number) }, LEAT_NOW),
+                                        0);
                         } else {
                                 cr_assert_eq(leat_loan_send(tx, size, LEAT_NOW), 0);
                         }
@@ -311,4 +317,127 @@ Test(raw, a_forked_child_loans_for_itself) {
         cr_assert_eq(leat_raw_recv(rx, &got, leat_after_ms(20000)), 0);
         expect(got, "child", 5);
         close_channel(&inherited, &rx);
+}
+
+/* ---- in place ---- */
+
+static const struct leat_channel_options in_lane = { .lanes = LEAT_LANES_ALWAYS, .capacity = 8192 };
+
+static bool lies_in_lane(const struct lane_reader *lane, const void *bytes) {
+        const uint8_t *data = lane->ring.memory;
+
+        return (const uint8_t *) bytes >= data &&
+               (const uint8_t *) bytes < data + RING_WORDS_SIZE + 2 * lane->ring.size;
+}
+
+static void fill_lane(leat_raw_sender sender, uint32_t *sent) {
+        static uint32_t numbers[250];
+
+        for (;;) {
+                numbers[0] = *sent;
+                if (leat_raw_send(sender, &(leat_raw){ numbers, sizeof(numbers) }, LEAT_NOW) == LEAT_FULL)
+                        return;
+                ++*sent;
+        }
+}
+
+static void expect_view(leat_raw view, uint32_t number) {
+        uint32_t got;
+
+        cr_assert_eq(view.size, 1000);
+        memcpy(&got, view.data, sizeof(got));
+        cr_assert_eq(got, number);
+}
+
+Test(raw_in_lane, what_is_borrowed_lies_where_its_sender_put_it_and_what_is_received_does_not) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        leat_raw view;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        for (int i = 0; i < 2; i++)
+                cr_assert_eq(leat_raw_send(sender, &(leat_raw){ "xyz", 4 }, LEAT_NOW), 0);
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+        cr_assert(lies_in_lane(receiver.object->lanes->list[0], view.data));
+        cr_assert_str_eq(view.data, "xyz");
+        cr_assert_eq(leat_raw_recv(receiver, &view, LEAT_NOW), 0);
+        cr_assert_not(lies_in_lane(receiver.object->lanes->list[0], view.data));
+        cr_assert_str_eq(view.data, "xyz");
+        leat_raw_sender_close(&sender);
+        leat_raw_receiver_close(&receiver);
+}
+
+Test(raw_in_lane, what_is_borrowed_stays_until_the_next_message_or_its_release) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        uint32_t sent = 0, as_before;
+        leat_raw view;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        fill_lane(sender, &sent);
+        as_before = sent;
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+        fill_lane(sender, &sent);
+        cr_assert_eq(sent, as_before, "its room is taken");
+        expect_view(view, 0);
+        leat_raw_release(receiver);
+        fill_lane(sender, &sent);
+        cr_assert_eq(sent, as_before + 1);
+        for (uint32_t i = 1; i < sent; i++) {
+                cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+                expect_view(view, i);
+        }
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), LEAT_EMPTY);
+        fill_lane(sender, &as_before);
+        expect_view((leat_raw){ view.data, 1000 }, sent - 1);
+        leat_raw_sender_close(&sender);
+        leat_raw_receiver_close(&receiver);
+}
+
+Test(raw_in_lane, what_is_borrowed_outlives_its_sender_and_its_lane) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        uint32_t number = 7;
+        leat_raw view;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        cr_assert_eq(leat_raw_send(sender, &(leat_raw){ &number, sizeof(number) }, LEAT_NOW), 0);
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+        leat_raw_sender_close(&sender);
+        cr_assert_eq(leat_borrow(receiver, &(leat_raw){ NULL, 0 }, LEAT_FOREVER), LEAT_DISCONNECTED);
+        cr_assert_eq(memcmp(view.data, &number, sizeof(number)), 0);
+        leat_raw_receiver_close(&receiver);
+}
+
+Test(raw_in_lane, a_sender_that_sleeps_for_what_is_borrowed_is_woken_by_its_release) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        uint32_t sent = 0;
+        leat_raw view;
+        pid_t child;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        child = fork();
+        if (child == 0) {
+                uint32_t numbers[1000] = { 0 };
+
+                watchdog(30);
+                leat_raw_receiver_close(&receiver);
+                for (int i = 0; i < 50; i++) /* The first by the socket, then by a lane of its own. */
+                        check_equal(
+                                leat_raw_send(sender, &(leat_raw){ numbers, sizeof(numbers) }, LEAT_FOREVER),
+                                0);
+                _exit(0);
+        }
+        leat_raw_sender_close(&sender);
+        while (leat_borrow(receiver, &view, LEAT_FOREVER) == 0) {
+                cr_assert_eq(view.size, 4000);
+                if (sent++ % 8 == 0)
+                        usleep(2000);
+                if (sent % 3 == 0)
+                        leat_raw_release(receiver);
+        }
+        cr_assert_eq(sent, 50);
+        cr_assert_eq(wait_for_exit(child), 0);
+        leat_raw_receiver_close(&receiver);
 }

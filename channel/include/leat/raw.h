@@ -60,7 +60,7 @@ LEAT_PUBLIC void leat_sender_cancel_loan(struct leat_sender *sender);
 
 /* As leat_receiver_recv, but the bytes may stay where the sender has put them. They can be read until the next receive or borrow
  * on this receiver that takes something, or leat_raw_release, which gives the room back: the sender waits for it, so hold it
- * briefly.
+ * briefly. Giving the receiver away, even in vain, ends it; a process forked meanwhile does not have it.
  *
  * For peers that trust each other's hands: while the bytes are in a lane, the sender's process can still change them,
  * although Leat's own calls do not: what was checked may no longer hold when it is used. Nothing else is at its mercy.
