@@ -8,6 +8,7 @@
 
 #include "lane_reader.h"
 #include "leat/error.h"
+#include "plan.h"
 #include "ring_memory.h"
 
 #include "in_child.h"
@@ -122,11 +123,12 @@ Test(lane_reader, an_empty_lane_says_so) {
         still_works();
 }
 
+/* Raw bytes aside, which may stay where they are: see test_raw.c. */
 Test(lane_reader, a_message_comes_as_it_was_with_its_encoding) {
         static const size_t sizes[] = { 0, 1, 7, 8, 9, 1000, LIMIT };
 
         for (unsigned encoding = 0; encoding < 256; encoding++)
-                for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                for (size_t i = 0; encoding != ENCODING_RAW && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
                         put(LANE_MESSAGE, encoding, pattern() + i, sizes[i]);
                         expect_message(pattern() + i, sizes[i], encoding, LANE_IN_ROOM);
                 }
