@@ -69,7 +69,8 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same handle given twice, an enum or a tag out of range, an `any` that is no
  * MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
- * receiver given that is in a set), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body).
+ * receiver given that is in a set, or that another process goes on with since a fork), -EMFILE, -ENOMEM, -ENOSPC (no
+ * memory for a large body). A receiver that is given counts as one handle, and with lanes as one or two and two for each.
  *
  * The deadline bounds the waiting. Encoding comes before it, and takes the time that copying takes: some 0.2 s for
  * each 100 MiB. A message of up to 64 KiB without handles costs one system call, and no allocation once one of its size
@@ -101,7 +102,8 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
  * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
- * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type. */
+ * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type. -EBUSY: it has or
+ * had lanes, and since a fork another process goes on receiving; that is final. */
 LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                                    leat_deadline deadline);
 
