@@ -111,10 +111,11 @@ static int run_targets(const struct options *options, json_t *result) {
         static struct judgement judgements[MAX_VERDICTS];
         int count = 0, r;
 
-        (void) printf("runs: %d; a target is met by the median of a run's rounds in two of three runs\n"
-                      "ratios to what makes system calls count when near: probe below %d ns\n"
-                      "a ratio is the median of those within each round; the figures behind it are medians too\n",
-                      options->runs, NEAR_NS);
+        (void) printf(
+                "runs: %d; a target is met by the median of a run's rounds in two of three runs\n"
+                "ratios to what makes system calls count when near: probe below %d ns\n"
+                "a ratio is the median of those within each round; the figures behind it are medians too\n",
+                options->runs, NEAR_NS);
         print_estimate(judging_seconds(options->seconds, options->rounds, options->runs));
         r = judge_all(options->seconds, options->rounds, options->runs, judgements, &count);
         if (r < 0)
