@@ -292,3 +292,21 @@ Test(lane_strange_receiver, words_that_are_scribbled_on_meanwhile_change_no_dead
         atomic_store(&stop, true);
         cr_assert_eq(pthread_join(thread, NULL), 0);
 }
+
+Test(lane_strange_receiver, a_waiting_sender_sleeps_whatever_lies_on_its_socket) {
+        static const char header[PACKET_HEADER_SIZE + 10] = { 1, 1 };
+
+        accept_lane();
+        fill();
+        say(header, sizeof(header));
+        say(header, sizeof(header));
+        expect_a_quiet_timeout();
+}
+
+Test(lane_strange_receiver, a_waiting_sender_sleeps_behind_an_empty_packet_too) {
+        accept_lane();
+        fill();
+        say("", 0);
+        say("", 0);
+        expect_a_quiet_timeout();
+}
