@@ -223,12 +223,12 @@ static int64_t cpu_ms(void) {
 }
 
 static void expect_a_quiet_timeout(void) {
-        leat_deadline deadline = leat_after_ms(300);
+        leat_deadline deadline = leat_after_ms(500);
         int64_t cpu = cpu_ms();
 
         cr_assert_eq(number_send(tx, &(number){ 1 }, deadline), LEAT_TIMEOUT);
         cr_assert_geq(leat_after_ns(0), deadline);
-        cr_assert_lt(cpu_ms() - cpu, 150, "it did not sleep");
+        cr_assert_lt(cpu_ms() - cpu, 30, "it did not sleep");
 }
 
 Test(lane_strange_receiver, one_that_reads_nothing_costs_the_time_that_was_given) {
@@ -247,7 +247,7 @@ Test(lane_strange_receiver, bells_without_room_are_no_room) {
 
 Test(lane_strange_receiver, a_waiting_set_sleeps_whatever_lies_on_its_senders_socket) {
         static const char header[PACKET_HEADER_SIZE + 10] = { 1, 1 };
-        leat_deadline deadline = leat_after_ms(300);
+        leat_deadline deadline = leat_after_ms(500);
         leat_set set;
         uint64_t key;
         int64_t cpu;
@@ -262,7 +262,7 @@ Test(lane_strange_receiver, a_waiting_set_sleeps_whatever_lies_on_its_senders_so
         while (leat_set_wait(set, &key, deadline) == 0) /* A hint. */
                 cr_assert_eq(try(), LEAT_FULL);
         cr_assert_geq(leat_after_ns(0), deadline);
-        cr_assert_lt(cpu_ms() - cpu, 150, "it did not sleep");
+        cr_assert_lt(cpu_ms() - cpu, 30, "it did not sleep");
         cr_assert_eq(leat_set_remove(set, 1), 0);
         leat_set_close(&set);
 }
@@ -291,22 +291,4 @@ Test(lane_strange_receiver, words_that_are_scribbled_on_meanwhile_change_no_dead
         cr_assert_geq(leat_after_ns(0), deadline);
         atomic_store(&stop, true);
         cr_assert_eq(pthread_join(thread, NULL), 0);
-}
-
-Test(lane_strange_receiver, a_waiting_sender_sleeps_whatever_lies_on_its_socket) {
-        static const char header[PACKET_HEADER_SIZE + 10] = { 1, 1 };
-
-        accept_lane();
-        fill();
-        say(header, sizeof(header));
-        say(header, sizeof(header));
-        expect_a_quiet_timeout();
-}
-
-Test(lane_strange_receiver, a_waiting_sender_sleeps_behind_an_empty_packet_too) {
-        accept_lane();
-        fill();
-        say("", 0);
-        say("", 0);
-        expect_a_quiet_timeout();
 }
