@@ -21,7 +21,8 @@ struct lane_writer {
         int64_t looked_at;
         bool ended; /* Nobody reads any more. */
         int socket;
-        size_t wanted; /* What found no room last. */
+        uint64_t barred; /* Up to here a barrier is in the channel's socket already; 0: nothing needs one. */
+        size_t wanted;   /* What found no room last. */
         struct spinner spinner;
         struct lane_identity identity;
         struct fork_descriptor fork_descriptor;
@@ -39,6 +40,11 @@ int lane_writer_create(size_t limit, struct lane_writer **ret_lane, struct lane_
 
 /* Its socket ends. In a forked child only what the child itself has of it is given back. NULL is fine; returns NULL. */
 struct lane_writer *lane_writer_free(struct lane_writer *lane);
+
+/* Whether there is anything that a copy of its sender must come after and no barrier says so yet. Of a parent's lane too. */
+static inline bool lane_writer_needs_barrier(const struct lane_writer *lane) {
+        return lane->ring.first != lane->barred;
+}
 
 /* Up to where it is committed. Of a parent's lane too. */
 static inline struct lane_barrier lane_writer_barrier(const struct lane_writer *lane) {

@@ -27,7 +27,7 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
 static void forget_inherited_lane(struct leat_sender *sender) {
         if (!sender->lane || !lane_writer_is_inherited(sender->lane))
                 return;
-        sender->has_barrier = true;
+        sender->has_barrier = lane_writer_needs_barrier(sender->lane);
         sender->barrier = lane_writer_barrier(sender->lane);
         sender->lane = lane_writer_free(sender->lane);
         sender->promotion = (struct promotion){ 0 };
@@ -74,9 +74,11 @@ int sender_settle(struct leat_sender *sender, leat_deadline deadline) {
 
         forget_inherited_lane(sender);
         r = flush_barrier(sender, deadline);
-        if (r == 0 && sender->lane) {
+        if (r == 0 && sender->lane && lane_writer_needs_barrier(sender->lane)) {
                 barrier = lane_writer_barrier(sender->lane);
                 r = send_barrier(sender, &barrier, deadline);
+                if (r == 0)
+                        sender->lane->barred = barrier.position;
         }
         /* Nobody is left to receive anything in any order. */
         return r == LEAT_DISCONNECTED ? 0 : r;
@@ -95,7 +97,7 @@ int leat_sender_clone(struct leat_sender *sender, struct leat_sender **ret_clone
                 return r;
         }
         clone->promotion = promotion_clone(&sender->promotion);
-        clone->has_barrier = sender->has_barrier || sender->lane;
+        clone->has_barrier = sender->lane ? lane_writer_needs_barrier(sender->lane) : sender->has_barrier;
         clone->barrier = sender->lane ? lane_writer_barrier(sender->lane) : sender->barrier;
         *ret_clone = clone;
         return 0;
