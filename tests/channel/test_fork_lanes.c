@@ -219,6 +219,35 @@ Test(fork_lanes, a_receiver_that_is_given_away_after_a_fork_is_nobody_elses) {
         parcel_receiver_close(&box_rx);
 }
 
+Test(fork_lanes, a_child_gives_back_what_it_went_on_with) {
+        number_receiver rx;
+        pid_t sender = start_sender(50000, &rx), child;
+        parcel_receiver box_rx;
+        parcel_sender box;
+        parcel got;
+
+        cr_assert_eq(parcel_channel(&box, &box_rx), 0);
+        expect_numbers(rx, 0, 10);
+        child = fork();
+        if (child == 0) {
+                watchdog(30);
+                parcel_receiver_close(&box_rx);
+                expect_numbers(rx, 10, 1000);
+                check_equal(parcel_send(box, &(parcel){ number_receiver_give(&rx) }, LEAT_FOREVER), 0);
+                parcel_sender_close(&box);
+                _exit(0);
+        }
+        cr_assert_eq(parcel_recv(box_rx, &got, FOREVER), 0);
+        expect_busy(&rx);
+        rx = number_receiver_take(&got.numbers);
+        expect_numbers(rx, 1000, 50000);
+        expect_end(&rx);
+        cr_assert_eq(wait_for_exit(child), 0);
+        cr_assert_eq(wait_for_exit(sender), 0);
+        parcel_sender_close(&box);
+        parcel_receiver_close(&box_rx);
+}
+
 enum { SIZE = 300000, N_BLOBS = 40, GENERATIONS = 5 };
 
 static pid_t start_blobs(blob_receiver *ret_rx) {

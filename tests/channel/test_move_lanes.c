@@ -15,7 +15,7 @@
 
 #include "support.h"
 
-LEAT_MESSAGE(number, (u32, who), (u64, value));
+LEAT_MESSAGE(number, (u64, who), (u64, value));
 LEAT_MESSAGE(blob, (u64, value), (bytes, data));
 LEAT_MESSAGE(parcel, (receiver, number, numbers), (receiver, blob, blobs), (receiver, number, more), (sender, number, back),
              (u64, next));
@@ -140,6 +140,7 @@ Test(move_lanes, senders_go_on_in_their_lanes_wherever_the_receiver_is) {
         }
         cr_assert_not_null(tx.object->lane);
         cr_assert_eq(count_lanes(rx), 1);
+        cr_assert_eq(rx.object->lanes->image_type, number_type(), "still copied as it lies there");
         number_sender_close(&tx);
         expect_end(&rx);
 }
