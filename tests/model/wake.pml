@@ -12,7 +12,7 @@
  * several lanes (each has words and a bell of its own).
  *
  * Broken on purpose: NO_COMMIT_FENCE, NO_ARM_FENCE, NO_LOOK_AGAIN, NO_TAIL_FENCE, NO_ROOM_FENCE, NO_ROOM_LOOK_AGAIN, NO_DRAIN,
- * NO_ZERO_HEADER, NO_PLACE_FOR_ZERO, FIRST_HEADER_FIRST. */
+ * DRAIN_AFTER_ARMING, NO_ZERO_HEADER, NO_PLACE_FOR_ZERO, FIRST_HEADER_FIRST. */
 
 #ifndef LIMIT
 #define LIMIT 4      /* Places in the ring. */
@@ -200,6 +200,17 @@ inline wake_writer()
         fi
 }
 
+/* Old bells go before it is armed. One that comes later is the one that wakes it: epoll looks at the socket once more before it
+ * reports an edge, and says nothing when nothing is there. */
+inline drain()
+{
+        if
+        :: armed == SOCKET - 1 -> bells_r = 0; armed = 0
+        :: else
+        fi;
+        armed++
+}
+
 active proctype reader()
 {
         byte header;
@@ -251,12 +262,8 @@ sleep:  atomic {
         };
         wake_writer();
         atomic {
-#ifndef NO_DRAIN
-                if
-                :: armed == SOCKET - 1 -> bells_r = 0; armed = 0
-                :: else
-                fi;
-                armed++;
+#if !defined(NO_DRAIN) && !defined(DRAIN_AFTER_ARMING)
+                drain();
 #endif
                 stores_r!READER_WAITS, 1
         };
@@ -269,6 +276,11 @@ sleep:  atomic {
                 :: memory[position % LIMIT] != 0 -> stores_r!READER_WAITS, 0; goto look
                 :: else
                 fi;
+#endif
+#ifdef DRAIN_AFTER_ARMING
+        };
+        atomic {
+                drain();
 #endif
                 if
                 :: skip            /* There is no deadline: only an edge wakes it. */
