@@ -341,7 +341,7 @@ static int take_from_lane_socket(struct leat_receiver *receiver, struct lane_rea
         struct packet packet;
         int r;
 
-        lane_drain_bells(lane->socket);
+        (void) lane_drain_bells(lane->socket);
         r = take_packet(receiver, lane->socket, &packet, room, LEAT_NOW);
         if (r == LEAT_EMPTY)
                 return LEAT_DISCONNECTED;

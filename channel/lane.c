@@ -126,14 +126,14 @@ static ssize_t size_of_next(int socket) {
         return size;
 }
 
-void lane_drain_bells(int socket) {
+bool lane_drain_bells(int socket) {
         uint8_t byte;
 
         for (;;) {
                 ssize_t size = size_of_next(socket);
 
                 if (size <= 0 || size >= PACKET_HEADER_SIZE)
-                        return;
+                        return size < 0 && errno == EAGAIN;
                 take_small(socket, &byte);
         }
 }

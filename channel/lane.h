@@ -65,7 +65,8 @@ int lane_take_answer(int socket);
 /* 0; LEAT_DISCONNECTED. A socket that is full of bells counts as rung. */
 int lane_ring_bell(int socket);
 
-/* Takes away the bells that wait, but nothing else: a packet (of 24 bytes or more) stays where it is, and what is behind it. */
-void lane_drain_bells(int socket);
+/* Takes away the bells that wait, but nothing else: a packet (of 24 bytes or more) stays where it is, and what is behind it. False:
+ * there is something that is no bell, or the end. */
+bool lane_drain_bells(int socket);
 
 #endif

@@ -94,7 +94,7 @@ bool lane_reader_arm(struct lane_reader *lane) {
                 return false;
         lane_reader_publish(lane);
         if (++lane->armings >= LANE_READER_DRAINED_AFTER) {
-                lane_drain_bells(lane->socket);
+                (void) lane_drain_bells(lane->socket);
                 lane->armings = 0;
         }
         if (!ring_reader_arm(&lane->ring))

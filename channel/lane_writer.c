@@ -116,7 +116,7 @@ struct lane_writer *lane_writer_free(struct lane_writer *lane) {
                 (void) close_fd(lane->socket); /* After a raw clone(2), where no handler ran. */
         } else {
                 if (lane->socket >= 0) {
-                        lane_drain_bells(lane->socket);
+                        (void) lane_drain_bells(lane->socket);
                         descriptor_close_socket(lane->socket);
                 }
                 if (lane->ring.memory)
@@ -138,14 +138,14 @@ int lane_writer_ring(struct lane_writer *lane) {
         return lane_ring_bell(lane->socket) == 0 ? 0 : end(lane);
 }
 
-/* Waits for a bell or the end. Returns whether one of them came. */
+/* Waits for a bell or the end. Returns whether one of them came. Nothing else ever comes back by this socket from who is honest; it
+ * would keep the socket ready for ever. */
 static bool sleep_on_socket(struct lane_writer *lane, const struct timespec *left) {
         struct pollfd poll_fd = { .fd = lane->socket, .events = POLLIN };
 
         if (ppoll(&poll_fd, 1, left, NULL) <= 0)
                 return false;
-        lane_drain_bells(lane->socket);
-        if (poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL))
+        if (!lane_drain_bells(lane->socket) || (poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL)))
                 (void) end(lane);
         return true;
 }
@@ -364,6 +364,7 @@ bool lane_writer_has_room(struct lane_writer *lane) {
 }
 
 bool lane_writer_arm(struct lane_writer *lane) {
-        lane_drain_bells(lane->socket);
+        if (!lane_drain_bells(lane->socket))
+                (void) end(lane);
         return !is_ended(lane) && ring_writer_arm(&lane->ring, lane->wanted);
 }

@@ -1,5 +1,5 @@
 /* A lane costs memory, two descriptors and some 50 us, so it is for a sender that has proved busy: ROW messages in a row, BUSY_NS
- * apart on average. It is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
+ * apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message. It is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
 #include "promotion.h"
 
 #include "cleanup.h"
@@ -7,6 +7,8 @@
 #include "fingerprint.h"
 
 #define ROW        64U
+#define LEAST_SENT 8U /* Few messages prove nothing, however large. */
+#define GRAIN      ((size_t) 16 << 10)
 #define BUSY_NS    INT64_C(500000)
 #define MAX_MISSES 10U
 
@@ -46,7 +48,12 @@ static void offer(struct promotion *promotion, const struct connection *connecti
                 miss(promotion);
 }
 
-void promotion_count(struct promotion *promotion, const struct connection *connection) {
+static bool is_busy(const struct promotion *promotion, const struct connection *connection) {
+        return connection->lanes == LEAT_LANES_ALWAYS ||
+               deadline_now() - promotion->since <= (int64_t) promotion->weight * BUSY_NS;
+}
+
+void promotion_count(struct promotion *promotion, const struct connection *connection, size_t size) {
         uint32_t row;
 
         if (promotion->state != PROMOTION_COUNTING)
@@ -56,12 +63,14 @@ void promotion_count(struct promotion *promotion, const struct connection *conne
                 return;
         }
         row = row_of(promotion, connection);
-        if (promotion->sent++ == 0)
+        if (promotion->sent++ == 0) {
                 promotion->since = deadline_now();
-        if (promotion->sent < row)
+                promotion->weight = 0;
+        }
+        promotion->weight += 1 + size / GRAIN;
+        if (promotion->weight < row || (promotion->sent < LEAST_SENT && promotion->sent < row))
                 return;
-        if (connection->lanes == LEAT_LANES_ALWAYS ||
-            deadline_now() - promotion->since <= (int64_t) row * BUSY_NS)
+        if (is_busy(promotion, connection))
                 offer(promotion, connection);
         else
                 promotion->sent = 0;

@@ -16,7 +16,8 @@ enum promotion_state {
 /* All zero: a sender that has sent nothing. */
 struct promotion {
         enum promotion_state state;
-        uint32_t sent;   /* Messages of the present row. */
+        uint32_t sent;   /* Messages of the present row, */
+        uint64_t weight; /* and what they weigh: a large one as many small ones. */
         uint32_t misses; /* Offers that could not be made. */
         int64_t since;   /* When the row began. */
         struct lane_writer *lane;
@@ -25,8 +26,8 @@ struct promotion {
 /* Before a message goes out: the lane, the caller's from now on, if it is open for this very message; or NULL. Never waits. */
 struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection);
 
-/* A message went by the socket. May make an offer; never waits. */
-void promotion_count(struct promotion *promotion, const struct connection *connection);
+/* A message of so many bytes went by the socket. May make an offer; never waits. */
+void promotion_count(struct promotion *promotion, const struct connection *connection, size_t size);
 
 /* Of a clone: what it need not find out again. */
 struct promotion promotion_clone(const struct promotion *promotion);

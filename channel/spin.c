@@ -4,7 +4,11 @@
  * cost of a sleep and a wake-up; it is not begun where the other side can do nothing meanwhile; and after failures more and more
  * waits go without one, up to 64 in a row, so that a link with a message every millisecond costs next to nothing. A sleep that
  * was over soon tells that a spin would have been worth it: then the count begins anew. (A moving average of the waits was
- * tried instead and locks itself: once nobody spins, every wait is as long as a wake-up.) */
+ * tried instead and locks itself: once nobody spins, every wait is as long as a wake-up.)
+ *
+ * But where more wait on each other than there are cores, sleeps are short and spins fail all the same, since who spins has the core that
+ * the answer has to come from. So short sleeps are believed less each time that a spin after them fails; and who has spun for
+ * longer than a busy peer takes gives its core to whoever is waiting for it. */
 #include "spin.h"
 
 #include <sched.h>
@@ -12,6 +16,7 @@
 #include "deadline.h"
 
 #define MAX_SKIPS      64U
+#define MAX_DOUBTS     6U /* 64 short sleeps. */
 #define SHORT_SLEEP_NS (2 * SPIN_NS)
 #define PAUSED_LOOKS   32U /* Between two readings of the clock; some microsecond. */
 
@@ -50,6 +55,8 @@ bool spin_may(struct spinner *spinner, uint32_t other_core) {
 static bool fail(struct spinner *spinner) {
         spinner->skips = spinner->failures < 6 ? 1U << spinner->failures : MAX_SKIPS;
         spinner->failures++;
+        if (spinner->doubts < MAX_DOUBTS)
+                spinner->doubts++;
         return false;
 }
 
@@ -63,6 +70,8 @@ bool spin_goes_on_slowly(struct spinner *spinner) {
                         spinner->end = now + SPIN_NS;
                 if (now >= spinner->end)
                         return fail(spinner);
+                if (!eager)
+                        (void) sched_yield();
         }
         if (!eager)
                 pause_core();
@@ -71,8 +80,10 @@ bool spin_goes_on_slowly(struct spinner *spinner) {
 }
 
 void spin_slept(struct spinner *spinner, int64_t nanoseconds) {
-        if (nanoseconds < SHORT_SLEEP_NS) {
-                spinner->failures = 0;
-                spinner->skips = 0;
-        }
+        spinner->naps = nanoseconds < SHORT_SLEEP_NS ? spinner->naps + 1 : 0;
+        if (spinner->naps < 1U << spinner->doubts)
+                return;
+        spinner->naps = 0;
+        spinner->failures = 0;
+        spinner->skips = 0;
 }

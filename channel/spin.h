@@ -11,7 +11,7 @@
  *         … arm, look once more, sleep for so many nanoseconds …
  *         spin_slept(&spinner, nanoseconds);
  *
- * One spinner per waiter, all zero at first. No system call while the other side's core is known. */
+ * One spinner per waiter, all zero at first. */
 #ifndef LEAT_CHANNEL_SPIN_H
 #define LEAT_CHANNEL_SPIN_H
 
@@ -27,6 +27,8 @@
 struct spinner {
         uint32_t failures; /* Spins in a row that ended without success. */
         uint32_t skips;    /* Waits that are not worth a spin any more. */
+        uint32_t doubts;   /* So many times short sleeps have promised what spins then did not keep. */
+        uint32_t naps;     /* Short sleeps in a row. */
         uint32_t looks;    /* Of this spin. */
         uint32_t next;     /* The look at which the clock is read or a pause is due. */
         int64_t end;       /* CLOCK_MONOTONIC in ns; 0: not read yet. */
@@ -56,9 +58,12 @@ static inline bool spin_goes_on(struct spinner *spinner) {
 
 static inline void spin_succeeded(struct spinner *spinner) {
         spinner->failures = 0;
+        if (spinner->doubts > 0)
+                spinner->doubts--;
 }
 
-/* A sleep lasted so long: after a short one, spinning is worth a try again. */
+/* A sleep lasted so long: after a short one, or after 2, 4 … 64 of them in a row if spins go on failing all the same, spinning is worth
+ * a try again. */
 void spin_slept(struct spinner *spinner, int64_t nanoseconds);
 
 #endif

@@ -102,9 +102,13 @@ static struct lane_writer *step(void) {
         return promotion_step(&promotion, connection);
 }
 
-static void count(size_t n) {
+static void count_large(size_t n, size_t size) {
         for (size_t i = 0; i < n; i++)
-                promotion_count(&promotion, connection);
+                promotion_count(&promotion, connection, size);
+}
+
+static void count(size_t n) {
+        count_large(n, 0);
 }
 
 /* As if messages had been sent; several rows, should this process not get the CPU for long. */
@@ -149,6 +153,18 @@ Test(promotion, one_that_sends_now_and_then_gets_none) {
                 cr_assert_eq(promotion.state, PROMOTION_COUNTING);
         }
         be_busy();
+}
+
+Test(promotion, large_messages_count_for_many_but_a_few_prove_nothing) {
+        struct offered offered;
+
+        count_large(7, 1 << 20);
+        expect_nothing();
+        sleep_ms(20); /* Long for 8 messages, and not for 8 MiB. */
+        count_large(1, 1 << 20);
+        cr_assert_eq(promotion.state, PROMOTION_OFFERED);
+        offered = take_offer();
+        close_offered(&offered);
 }
 
 Test(promotion, always_is_after_the_first_message) {

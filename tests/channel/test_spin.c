@@ -90,13 +90,34 @@ Test(spin, goes_on_after_success) {
         cr_assert_eq(count_skips(&spinner), 1, "the count began anew");
 }
 
-Test(spin, goes_on_after_a_short_sleep_but_not_after_a_long_one) {
-        struct spinner spinner = failed(6);
+static void nap(struct spinner *spinner, unsigned times) {
+        for (unsigned i = 0; i < times; i++)
+                spin_slept(spinner, SPIN_NS + SPIN_NS / 2);
+}
 
+Test(spin, goes_on_after_short_sleeps_but_not_after_a_long_one) {
+        struct spinner spinner = failed(1);
+
+        spinner.skips = 64;
         spin_slept(&spinner, 1000000);
         cr_assert_not(spin_may(&spinner, ANOTHER_CORE));
-        spin_slept(&spinner, SPIN_NS + SPIN_NS / 2);
+        nap(&spinner, 2);
         cr_assert(spin_may(&spinner, ANOTHER_CORE));
+}
+
+Test(spin, believes_short_sleeps_less_each_time_that_they_promised_too_much) {
+        struct spinner spinner = failed(6);
+
+        spinner.skips = 64;
+        nap(&spinner, 63);
+        cr_assert_not(spin_may(&spinner, ANOTHER_CORE));
+        nap(&spinner, 1);
+        cr_assert(spin_may(&spinner, ANOTHER_CORE));
+        for (int i = 0; i < 6; i++)
+                spin_succeeded(&spinner);
+        spinner.skips = 64;
+        nap(&spinner, 1);
+        cr_assert(spin_may(&spinner, ANOTHER_CORE), "spins have kept it");
 }
 
 Test(spin, knows_the_core_it_runs_on_and_does_not_spin_when_the_other_side_has_it) {
