@@ -1,7 +1,7 @@
 """Takes the files out of the README's text.
 
 A block whose first line is a comment that begins with a file's name ("/* parent.c: …", "# client.py: …") is that file;
-the block of JSON is kernelconfig.json; what follows "$ ./parent" is what that prints.
+the block of JSON is kernelconfig.json; what follows "$ ./parent" is what that prints, found as "./parent".
 """
 
 import re
@@ -15,6 +15,6 @@ def files(readme):
             found[name[1]] = text
         elif language == "json":
             found["kernelconfig.json"] = text
-        elif text.startswith("$ ./parent\n"):
-            found["expected"] = text.split("\n", 1)[1]
+        elif command := re.match(r"\$ (\./[a-z]+)\n", text):
+            found[command[1]] = text.split("\n", 1)[1]
     return found

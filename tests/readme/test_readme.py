@@ -48,7 +48,25 @@ class TwoPrograms(Readme):
             self.compile(f"{program}.c", program, "-lleat")
         result = subprocess.run(["./parent"], cwd=self.folder, capture_output=True, text=True)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(result.stdout, FILES["expected"])
+        self.assertEqual(result.stdout, FILES["./parent"])
+
+
+class SmallPrograms(Readme):
+    def runs_as_shown(self, program):
+        self.write(f"{program}.c")
+        self.compile(f"{program}.c", program, "-lleat")
+        for lanes in ("automatic", "always", "never"):
+            result = subprocess.run(
+                [f"./{program}"], cwd=self.folder, capture_output=True, text=True, env=os.environ | {"LEAT_LANES": lanes}
+            )
+            self.assertEqual((lanes, result.returncode, result.stderr), (lanes, 0, ""))
+            self.assertEqual(result.stdout, FILES[f"./{program}"])
+
+    def test_many_messages_are_sent_at_once(self):
+        self.runs_as_shown("batch")
+
+    def test_frames_are_filled_and_read_in_place(self):
+        self.runs_as_shown("frames")
 
 
 class Declarations(Readme):
