@@ -22,33 +22,38 @@ struct leat_receiver;
 struct leat_server;
 struct leat_encoding;
 
-/* A sender that proves busy gets a lane: a ring in memory that it shares with the receiver alone, some fifty times as fast as
- * the socket that the channel begins with. Nothing else changes, but for the order between independent senders, which there
- * never was. */
+/* A sender that proves busy (64 messages within 32 ms, each 16 KiB of a large one counting as one more, at least 8) gets a
+ * lane: a ring in memory that it shares with the receiver alone, in which a message costs no system call while both are
+ * busy. A lane belongs to one sender; clones and copies begin on the channel's socket. Nothing else changes, but for the
+ * order between independent senders, which was never promised. */
 enum leat_lanes {
-        LEAT_LANES_AUTOMATIC = 0, /* When it is worth it; the environment variable LEAT_LANES=always|never decides otherwise. */
-        LEAT_LANES_ALWAYS,        /* From the start where both ends are made, elsewhere from the first message on. */
-        LEAT_LANES_NEVER
+        /* When a sender proves busy. LEAT_LANES=always|never|automatic in the environment decides otherwise; it is read once
+         * in each process, and not in one that runs with raised privileges, see secure_getenv(3). */
+        LEAT_LANES_AUTOMATIC = 0,
+        LEAT_LANES_ALWAYS, /* From the start where both ends are made, elsewhere from the first message on. */
+        LEAT_LANES_NEVER   /* These ends neither offer nor grant one. */
 };
 
-/* What can be said about a channel when it is made; zero means the default. */
+/* What can be said about a channel when it is made; zero means the default. Of all this only `ordered` goes along with
+ * an end that is handed on in a message; for the rest it has the defaults then. */
 struct leat_channel_options {
         /* Bytes that may wait unread. On the channel's socket as the system accounts them (a small message costs some
          * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
-         * see socket(7)). In a lane exactly so many, each message with 8 bytes more, 2 KiB to 1 GiB. T_capacity
-         * tells. Default: the system's (net.core.wmem_default), and 1 MiB in a lane. */
+         * see socket(7)). In a lane exactly so many, 2 KiB to 1 GiB, where each message takes 8 bytes more than it holds,
+         * and up to 7 for its alignment; the lane's memory is the next power of two, and is there from its start.
+         * T_capacity tells. Default: the system's (net.core.wmem_default), and 1 MiB in a lane. */
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
-         * there with LEAT_TOO_LARGE. Default and ceiling: 1 GiB. It stays with this process: a receiver that moves
-         * to another process has the default there. */
+         * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
+         * lane (16 MiB at most). Default and ceiling: 1 GiB. */
         size_t message_limit;
-        /* A sender that is handed on keeps `ordered` but not `lanes`, which says how the ends made here behave. */
         enum leat_lanes lanes;
-        /* One order over all senders of the channel, in all processes: what was sent before is received before. Costs all
-         * that lanes save. */
+        /* One order over all senders of the channel, in all processes: what was sent before is received before. There are
+         * no lanes then, whatever else says so. */
         bool ordered;
-        /* How many lanes the receiver grants, and how many bytes of memory it maps for them; who comes later stays on the
-         * socket. Defaults: 64, and 256 MiB. */
+        /* How many lanes the receiver grants at a time, and how many bytes of memory it maps for them; who comes later
+         * stays on the socket. Lanes that came along with a received receiver are counted, not refused. Defaults: 64, and
+         * 256 MiB. */
         size_t lane_limit;
         size_t lane_memory;
 };
@@ -58,30 +63,34 @@ struct leat_channel_options {
 LEAT_PUBLIC int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
                                   struct leat_sender **ret_sender, struct leat_receiver **ret_receiver);
 
-/* Another sender on the same channel, independent of the first; no system call. -ENOMEM. */
+/* Another sender on the same channel, independent of the first; no system call. What it sends arrives behind what the first
+ * had sent until then. -ENOMEM. */
 LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender **ret_clone);
 
 /* Sends one message; whatever its size, it arrives whole or not at all. The message stays the caller's, except the
  * handles in it that are given: these are closed here after success and kept on any other result.
  *
- * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when
- * it was closed), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
+ * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
+ * closed; on a lane whose receiver was killed, at once when it waits for room, else after 4096 messages, or after 1 ms and
+ * 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same handle given twice, an enum or a tag out of range, an `any` that is no
  * MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
- * receiver given that is in a set, or that another process goes on with since a fork), -EMFILE, -ENOMEM, -ENOSPC (no
- * memory for a large body). A receiver that is given counts as one handle, and with lanes as one or two and two for each.
+ * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
+ * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, or
+ * two, and two more for each of its lanes: with more than 119 it is LEAT_TOO_LARGE.
  *
  * The deadline bounds the waiting. Encoding comes before it, and takes the time that copying takes: some 0.2 s for
- * each 100 MiB. A message of up to 64 KiB without handles costs one system call, and no allocation once one of its size
- * has been sent before. */
+ * each 100 MiB. A message of up to 64 KiB without handles costs one system call, or none in a lane that has room, and no
+ * allocation once one of its size has been sent before. */
 LEAT_PUBLIC int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
                                  leat_deadline deadline);
 
 /* Sends `n` messages that stand one behind the other, each of type->size bytes, in their order: as many calls of
- * leat_sender_send would, but cheaper on a lane. All have the one deadline. Stops at the first that cannot be sent and returns
- * its result; *ret_sent (which may be NULL) is always set to the number of those before it, which are sent: handles that
- * they give are closed, those of the others are kept. */
+ * leat_sender_send would, but cheaper in a lane, where up to 64 become visible at once. All have the one deadline. Stops at
+ * the first that cannot be sent and returns its result; *ret_sent (which may be NULL) is always set to the number of those
+ * before it, which are sent: handles that they give are closed, those of the others are kept. Results as
+ * leat_sender_send; -EBADF also when a message has given this very sender away and more were to come. */
 LEAT_PUBLIC int leat_sender_send_all(struct leat_sender *sender, const struct leat_type *type, const void *messages,
                                      size_t n, size_t *ret_sent, leat_deadline deadline);
 
@@ -102,8 +111,14 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
  * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
- * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type. -EBUSY: it has or
- * had lanes, and since a fork another process goes on receiving; that is final. */
+ * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type.
+ *
+ * -EBUSY: the receiver has or had lanes, and since a fork(2) another process goes on with it: the one that was first to
+ * receive from it, arm it, wait on a set with it, or give it away. That is final; close it. (Without lanes both may receive, and
+ * each message goes to one of them; once a sender gets a lane, all that it sends goes to the one that granted it.)
+ *
+ * Where there are lanes, waiting begins with up to 50 us of looking, unless that was in vain lately, or the other side
+ * runs on the same CPU; LEAT_NOW does not. */
 LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                                    leat_deadline deadline);
 
@@ -114,15 +129,15 @@ LEAT_PUBLIC void leat_receiver_release(struct leat_receiver *receiver);
 
 /* For an event loop of one's own: receive with LEAT_NOW until LEAT_EMPTY, then arm. 0: nothing is there; poll
  * *ret_descriptor for POLLIN (it belongs to the receiver, is the same every time in one process, and is closed
- * with it; nothing may be read from it), then receive again. LEAT_MORE: there is something, receive first.
- * -EMFILE, -ENOMEM. */
+ * with it; nothing may be read from it), then receive again. LEAT_MORE: there is something, receive first; so it is too
+ * when receiving would say -EBUSY. It has to be armed anew before each poll. -EMFILE, -ENOMEM. */
 LEAT_PUBLIC int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor);
 
 /* How many messages this receiver lost to LEAT_NO_DESCRIPTORS. */
 LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
 
-/* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED. A receiver
- * in a set leaves it. */
+/* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED, unless another
+ * process still holds the receiver, by fork(2). A receiver in a set leaves it. */
 LEAT_PUBLIC void leat_receiver_close(struct leat_receiver **receiver);
 
 /* A copy of a whole message that does not expire: its strings, bytes and arrays are allocated, its senders cloned,

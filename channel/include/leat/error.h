@@ -21,7 +21,7 @@ enum leat_outcome {
         LEAT_MALFORMED = 6,      /* What came is no valid message; it was dropped, its handles closed. */
         LEAT_TOO_LARGE = 7,      /* Over a limit: of the message's size, its handles or its nesting. */
         LEAT_NO_DESCRIPTORS = 8, /* The process is at its limit of descriptors. */
-        LEAT_REFUSED = 9,        /* The other side does not want this client. */
+        LEAT_REFUSED = 9,        /* The other side does not want this client, or takes no descriptors. */
         LEAT_MORE = 10           /* From arming: do not poll yet, there is something to receive. */
 };
 

@@ -9,7 +9,9 @@
  * Readiness is fair (each ready member comes once a round, however much it has to say) and a hint, as with poll(2):
  * LEAT_EMPTY is possible. It is level-triggered: what is not read stays ready. A receiver that has answered
  * LEAT_DISCONNECTED has left its set by itself. One thread at a time uses a set; after fork(2) the set works on in
- * both processes. A receiver in a set cannot be given away; it leaves by leat_set_remove or by being closed. */
+ * both processes, but each receiver that has or had lanes in the one that waits first: in the other it is always ready, and
+ * receiving says -EBUSY; remove it or close it. A receiver in a set cannot be given away; it leaves by leat_set_remove or by
+ * being closed. */
 #ifndef LEAT_SET_H
 #define LEAT_SET_H
 
@@ -45,7 +47,8 @@ LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint6
 /* -ENOENT when there is no such member. */
 LEAT_PUBLIC int leat_set_remove(leat_set set, uint64_t key);
 
-/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT. An empty set waits too. */
+/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT. An empty set waits too. Where there are senders, or receivers
+ * with lanes, waiting begins with up to 50 us of looking, unless that was in vain lately. */
 LEAT_PUBLIC int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline);
 
 /* As leat_receiver_arm, for the whole set: wait with LEAT_NOW until LEAT_EMPTY, then arm, then poll. */

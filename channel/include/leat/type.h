@@ -34,8 +34,9 @@ typedef struct leat_unit {
 /* The deepest nesting of messages and variants in one another that is sent or received. */
 #define LEAT_MAX_NESTING 32
 
-/* The most handles (senders, receivers, descriptors, shared memory) in one message. Linux passes at most 253
- * descriptors at once (SCM_MAX_FD, see unix(7)); the engine keeps some for itself. */
+/* The most handles (senders, receivers, descriptors, shared memory) in one message; a receiver with lanes counts as several,
+ * see leat_sender_send. Linux passes at most 253 descriptors at once (SCM_MAX_FD, see unix(7)); the engine keeps some for
+ * itself. */
 #define LEAT_MAX_HANDLES 240
 
 /* The version of these tables; the library refuses a table of another version with -EPROTO. */
