@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "descriptor.h"
 #include "lane.h"
+#include "tsan.h"
 
 /* LEAT_LANES=always|automatic|never in the environment speaks for the channels whose makers have said nothing. Read once. */
 static enum leat_lanes lanes_of_environment(void) {
@@ -55,7 +56,7 @@ void connection_set_options(struct connection *connection, const struct leat_cha
 }
 
 bool connection_allows_lanes(const struct connection *connection) {
-        return !connection->ordered && connection->lanes != LEAT_LANES_NEVER;
+        return !connection->ordered && connection->lanes != LEAT_LANES_NEVER && !tsan_is_blind();
 }
 
 struct connection *connection_ref(struct connection *connection) {

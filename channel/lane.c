@@ -10,11 +10,16 @@
 
 #include "descriptor.h"
 #include "packet.h"
+#include "tsan.h"
 
 #define IDENTITY_SIZE sizeof(((struct lane_identity *) NULL)->bytes)
 #define OFFER_SIZE    (IDENTITY_SIZE + 16)
 #define MARKER_SIZE   IDENTITY_SIZE
 #define BARRIER_SIZE  (IDENTITY_SIZE + 8)
+
+#ifdef TSAN_IS_ON
+unsigned char tsan_lanes[256];
+#endif
 
 static uint8_t *put_identity(uint8_t *to, const struct lane_identity *identity) {
         memcpy(to, identity->bytes, IDENTITY_SIZE);

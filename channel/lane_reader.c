@@ -19,6 +19,7 @@
 #include "plan.h"
 #include "poller.h"
 #include "ring_memory.h"
+#include "tsan.h"
 
 int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                        struct lane_reader **ret_lane) {
@@ -245,6 +246,7 @@ int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t messa
         case RING_EMPTY:
                 return LEAT_EMPTY;
         case RING_RECORD:
+                tsan_lane_acquire(&lane->identity);
                 return take_record(lane, record, room, message_limit, ret_message);
         default:
                 return LEAT_DISCONNECTED;

@@ -10,6 +10,7 @@
 #include "ring.h"
 #include "spin.h"
 #include "transmit.h"
+#include "tsan.h"
 
 struct lane_writer {
         struct ring_writer ring;
@@ -87,6 +88,7 @@ static inline bool lane_writer_append(struct lane_writer *lane, uint8_t encoding
 
 /* Lets the receiver see what was appended. 0; LEAT_DISCONNECTED. */
 static inline int lane_writer_publish(struct lane_writer *lane) {
+        tsan_lane_release(&lane->identity);
         ring_publish(&lane->ring);
         return __builtin_expect(ring_takes_reader_waits(&lane->ring), 0) ? lane_writer_ring(lane) : 0;
 }
