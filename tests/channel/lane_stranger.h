@@ -210,10 +210,11 @@ static inline void put_first(struct stranger *stranger, uint64_t total, const vo
         put(stranger, LANE_FIRST, ENCODING_MESSAGEPACK, payload, size + 8);
 }
 
+/* A socket with something unread in it is closed by another thread, which may take its time. */
 static inline bool hears_the_end(const struct stranger *stranger) {
         struct pollfd poll_fd = { .fd = stranger->lane->socket };
 
-        return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP;
+        return poll(&poll_fd, 1, 10000) == 1 && poll_fd.revents & POLLHUP;
 }
 
 /* What was put into the lane ended it, and nothing else. */
