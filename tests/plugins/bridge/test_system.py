@@ -632,7 +632,7 @@ class OwnKernel(unittest.TestCase):
         quiet = {"LEAT_LANES": "never"}  # A lane that comes with the traffic stays, and is descriptors more.
         with Kernel(PROGRAMS, environment=quiet) as kernel, Client(kernel, "Witness") as witness:
             pids = [kernel.process.pid, kernel.pid_of("Bridge")]
-            before = wait_until(lambda: settled(pids))
+            before = wait_until(lambda: settled(witness, pids))
             clients = []
             for _ in range(1500):
                 if len(clients) < 20:
@@ -651,9 +651,8 @@ class OwnKernel(unittest.TestCase):
                     client.socket.close()
             for client in clients:
                 client.socket.close()
-            witness.shake_hands("Witness")
-            wait_until(lambda: [descriptors(pid) for pid in pids] == before,
-                       lambda: "%r, before %r" % ([descriptors(pid) for pid in pids], before))
+            wait_until(lambda: after_a_handshake(witness, pids) == before,
+                       lambda: "%r, before %r" % (after_a_handshake(witness, pids), before))
             wait_until(lambda: not any(" connected=" in line and not line.startswith(("Witness", "Bridge"))
                                        for line in kernel.list()))
 
@@ -685,11 +684,17 @@ def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
-def settled(pids):
-    """How many descriptors each has, once that stays the same for a while: one that is passed on is open for a moment."""
+def after_a_handshake(witness, pids):
+    """How many descriptors each has. What a message brings is open until the next one comes: so it is always the same one."""
+    witness.shake_hands("Witness")
+    return [descriptors(pid) for pid in pids]
+
+
+def settled(witness, pids):
+    """As above, once that stays the same for a while: one that is passed on is open for a moment."""
     seen = set()
     for _ in range(20):
-        seen.add(tuple(descriptors(pid) for pid in pids))
+        seen.add(tuple(after_a_handshake(witness, pids)))
         time.sleep(0.02)
     return list(seen.pop()) if len(seen) == 1 else None
 
