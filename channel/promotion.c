@@ -1,5 +1,6 @@
-/* A lane costs memory, two descriptors and some 50 us, so it is for a sender that has proved busy: ROW messages in a row, BUSY_NS
- * apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message. It is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
+/* A lane costs memory, three descriptors and up to half a millisecond, so it is for a sender that has proved busy: ROW messages in a
+ * row, BUSY_NS apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message. It
+ * is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
 #include "promotion.h"
 
 #include "cleanup.h"
