@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 int buffer_reserve(struct buffer *buffer, size_t size) {
         size_t needed, capacity;
@@ -23,17 +22,6 @@ int buffer_reserve(struct buffer *buffer, size_t size) {
                 return -ENOMEM;
         buffer->data = data;
         buffer->capacity = capacity;
-        return 0;
-}
-
-int buffer_append(struct buffer *buffer, const void *data, size_t size) {
-        int r = buffer_reserve(buffer, size);
-
-        if (r < 0)
-                return r;
-        if (size > 0)
-                memcpy(buffer->data + buffer->size, data, size);
-        buffer->size += size;
         return 0;
 }
 

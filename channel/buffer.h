@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
         uint8_t *data;
@@ -18,7 +19,18 @@ struct buffer {
 int buffer_reserve(struct buffer *buffer, size_t size);
 
 /* Appends. 0; -ENOMEM. */
-int buffer_append(struct buffer *buffer, const void *data, size_t size);
+static inline int buffer_append(struct buffer *buffer, const void *data, size_t size) {
+        if (size > buffer->capacity - buffer->size) {
+                int r = buffer_reserve(buffer, size);
+
+                if (r < 0)
+                        return r;
+        }
+        if (size > 0)
+                memcpy(buffer->data + buffer->size, data, size);
+        buffer->size += size;
+        return 0;
+}
 
 /* Empties it, and gives back memory beyond BUFFER_KEEP. */
 void buffer_reset(struct buffer *buffer);

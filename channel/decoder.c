@@ -19,41 +19,6 @@ void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size
         decoder->error = LEAT_MALFORMED; /* Unless something else is found to be wrong. */
 }
 
-static struct place next_in_frame(const struct frame *frame) {
-        struct place place = { .kind = PLACE_SKIPPED };
-
-        switch (frame->kind) {
-        case FRAME_MESSAGE:
-                if (frame->index >= frame->type->field_count)
-                        return place; /* Appended by a newer writer. */
-                place.kind = PLACE_FIELD;
-                place.field = &frame->type->fields[frame->index];
-                place.memory = frame->memory + place.field->offset;
-                return place;
-        case FRAME_VARIANT:
-                place.kind = frame->index == 0 ? PLACE_TAG : PLACE_FIELD;
-                place.type = frame->type;
-                place.field = frame->field;
-                place.memory = frame->memory + (frame->index == 0 ? 0 : frame->field->offset);
-                return place;
-        case FRAME_ITEMS:
-                place.kind = PLACE_ELEMENT;
-                place.field = frame->field;
-                place.memory = frame->memory + frame->index * frame->field->size;
-                return place;
-        default:
-                return place;
-        }
-}
-
-struct place decoder_next_place(const struct decoder *decoder) {
-        if (decoder->top > 0)
-                return next_in_frame(&decoder->frames[decoder->top - 1]);
-        if (!decoder->plan)
-                return (struct place){ .kind = PLACE_SKIPPED };
-        return (struct place){ .kind = PLACE_TYPE, .type = decoder->plan->type, .memory = decoder->message };
-}
-
 static int open_frame(struct decoder *decoder, struct frame frame) {
         bool counts = frame.kind == FRAME_MESSAGE || frame.kind == FRAME_VARIANT;
 
@@ -64,16 +29,6 @@ static int open_frame(struct decoder *decoder, struct frame frame) {
         decoder->depth += counts;
         decoder->frames[decoder->top++] = frame;
         return 0;
-}
-
-void decoder_complete_item(struct decoder *decoder) {
-        struct frame *frame = &decoder->frames[decoder->top - 1];
-
-        if (++frame->index < frame->count)
-                return;
-        if (frame->kind == FRAME_MESSAGE || frame->kind == FRAME_VARIANT)
-                decoder->depth--;
-        decoder->top--;
 }
 
 /* Counts the items of a new array against the bytes that the body has. */

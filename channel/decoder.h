@@ -52,7 +52,41 @@ struct decoder {
 /* Nothing has been read; `size` bytes are to come. With no plan any value is skipped over. */
 void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size);
 
-struct place decoder_next_place(const struct decoder *decoder);
+/* The next item of an open array or map. */
+static inline struct place next_in_frame(const struct frame *frame) {
+        struct place place = { .kind = PLACE_SKIPPED };
+
+        switch (frame->kind) {
+        case FRAME_MESSAGE:
+                if (frame->index >= frame->type->field_count)
+                        return place; /* Appended by a newer writer. */
+                place.kind = PLACE_FIELD;
+                place.field = &frame->type->fields[frame->index];
+                place.memory = frame->memory + place.field->offset;
+                return place;
+        case FRAME_VARIANT:
+                place.kind = frame->index == 0 ? PLACE_TAG : PLACE_FIELD;
+                place.type = frame->type;
+                place.field = frame->field;
+                place.memory = frame->memory + (frame->index == 0 ? 0 : frame->field->offset);
+                return place;
+        case FRAME_ITEMS:
+                place.kind = PLACE_ELEMENT;
+                place.field = frame->field;
+                place.memory = frame->memory + frame->index * frame->field->size;
+                return place;
+        default:
+                return place;
+        }
+}
+
+static inline struct place decoder_next_place(const struct decoder *decoder) {
+        if (decoder->top > 0)
+                return next_in_frame(&decoder->frames[decoder->top - 1]);
+        if (!decoder->plan)
+                return (struct place){ .kind = PLACE_SKIPPED };
+        return (struct place){ .kind = PLACE_TYPE, .type = decoder->plan->type, .memory = decoder->message };
+}
 
 /* What kind of element is wanted here; 0 when none is (a container is, or anything). */
 static inline unsigned wanted_kind(const struct place *place) {
@@ -67,7 +101,15 @@ int decoder_open_array(struct decoder *decoder, size_t count);
 int decoder_open_map(struct decoder *decoder, size_t count);
 
 /* An item of the innermost array or map has been read. */
-void decoder_complete_item(struct decoder *decoder);
+static inline void decoder_complete_item(struct decoder *decoder) {
+        struct frame *frame = &decoder->frames[decoder->top - 1];
+
+        if (++frame->index < frame->count)
+                return;
+        if (frame->kind == FRAME_MESSAGE || frame->kind == FRAME_VARIANT)
+                decoder->depth--;
+        decoder->top--;
+}
 
 /* The tag of the variant that is being read is known. */
 void decoder_choose(struct decoder *decoder, const struct leat_field *alternative);

@@ -4,7 +4,9 @@
 #include "encode.h"
 
 #include <errno.h>
-#include <msgpack/pack.h>
+#include <msgpack/pack_define.h>
+#include <msgpack/sysdep.h>
+#include <msgpack/timestamp.h>
 #include <string.h>
 
 #include "decode.h"
@@ -12,21 +14,34 @@
 #include "raw.h"
 
 struct encoder {
-        msgpack_packer packer;
         struct handles *handles;
         unsigned depth;
-        int error; /* What the packer's callback answered, which msgpack-c does not tell apart. */
+        int error; /* Of append(), which msgpack-c passes on without a difference. */
         struct buffer *body;
 };
 
-static int write_bytes(void *data, const char *bytes, size_t size) {
-        struct encoder *encoder = data;
+static inline int append(struct encoder *encoder, const void *bytes, size_t size) {
         int r = buffer_append(encoder->body, bytes, size);
 
-        if (r < 0)
+        if (__builtin_expect(r < 0, 0))
                 encoder->error = r;
         return r;
 }
+
+/* msgpack-c's packer as functions of our own, pack_uint8() and so on, so that the compiler sees the sizes. */
+#define msgpack_pack_inline_func(name)             static inline int pack##name
+#define msgpack_pack_inline_func_cint(name)        static inline int pack##name
+#define msgpack_pack_inline_func_fixint(name)      static inline int pack_fix##name
+#define msgpack_pack_user                          struct encoder *
+#define msgpack_pack_append_buffer(user, buf, len) return append(user, buf, len)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include <msgpack/pack_template.h>
+#pragma GCC diagnostic pop
 
 static int encode_user(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory);
 
@@ -43,9 +58,9 @@ static int encode_string(struct encoder *encoder, const unsigned char *memory) {
         size = string ? strlen(string) : 0;
         if (too_long(size))
                 return LEAT_TOO_LARGE;
-        (void) msgpack_pack_str(&encoder->packer, size);
+        (void) pack_str(encoder, size);
         if (size > 0)
-                (void) msgpack_pack_str_body(&encoder->packer, string, size);
+                (void) pack_str_body(encoder, string, size);
         return 0;
 }
 
@@ -54,9 +69,9 @@ static int encode_binary(struct encoder *encoder, const void *data, size_t size)
                 return LEAT_TOO_LARGE;
         if (!data && size > 0)
                 return -EINVAL;
-        (void) msgpack_pack_bin(&encoder->packer, size);
+        (void) pack_bin(encoder, size);
         if (size > 0)
-                (void) msgpack_pack_bin_body(&encoder->packer, data, size);
+                (void) pack_bin_body(encoder, data, size);
         return 0;
 }
 
@@ -85,11 +100,11 @@ static int encode_handle(struct encoder *encoder, unsigned kind, const unsigned 
         int r = handles_add(handles ? handles : &none, kind, memory, &index);
 
         if (r == LEAT_EMPTY)
-                (void) msgpack_pack_nil(&encoder->packer);
+                (void) pack_nil(encoder);
         else if (r == 0 && !handles)
                 return -EINVAL;
         else if (r == 0)
-                (void) msgpack_pack_uint64(&encoder->packer, index);
+                (void) pack_uint64(encoder, index);
         return r == LEAT_EMPTY ? 0 : r;
 }
 
@@ -98,7 +113,7 @@ static int encode_handle(struct encoder *encoder, unsigned kind, const unsigned 
         do {                                             \
                 C number;                                \
                 memcpy(&number, memory, sizeof(number)); \
-                (void) pack(&encoder->packer, number);   \
+                (void) pack(encoder, number);            \
                 return 0;                                \
         } while (0)
 
@@ -106,27 +121,27 @@ static int encode_element(struct encoder *encoder, const struct leat_field *fiel
                           const unsigned char *memory) {
         switch (field->kind) {
         case LEAT_KIND_i8:
-                ENCODE_NUMBER(int8_t, msgpack_pack_int8);
+                ENCODE_NUMBER(int8_t, pack_int8);
         case LEAT_KIND_i16:
-                ENCODE_NUMBER(int16_t, msgpack_pack_int16);
+                ENCODE_NUMBER(int16_t, pack_int16);
         case LEAT_KIND_i32:
-                ENCODE_NUMBER(int32_t, msgpack_pack_int32);
+                ENCODE_NUMBER(int32_t, pack_int32);
         case LEAT_KIND_i64:
-                ENCODE_NUMBER(int64_t, msgpack_pack_int64);
+                ENCODE_NUMBER(int64_t, pack_int64);
         case LEAT_KIND_u8:
-                ENCODE_NUMBER(uint8_t, msgpack_pack_uint8);
+                ENCODE_NUMBER(uint8_t, pack_uint8);
         case LEAT_KIND_u16:
-                ENCODE_NUMBER(uint16_t, msgpack_pack_uint16);
+                ENCODE_NUMBER(uint16_t, pack_uint16);
         case LEAT_KIND_u32:
-                ENCODE_NUMBER(uint32_t, msgpack_pack_uint32);
+                ENCODE_NUMBER(uint32_t, pack_uint32);
         case LEAT_KIND_u64:
-                ENCODE_NUMBER(uint64_t, msgpack_pack_uint64);
+                ENCODE_NUMBER(uint64_t, pack_uint64);
         case LEAT_KIND_f32:
-                ENCODE_NUMBER(float, msgpack_pack_float);
+                ENCODE_NUMBER(float, pack_float);
         case LEAT_KIND_f64:
-                ENCODE_NUMBER(double, msgpack_pack_double);
+                ENCODE_NUMBER(double, pack_double);
         case LEAT_KIND_boolean:
-                (void) (*memory ? msgpack_pack_true(&encoder->packer) : msgpack_pack_false(&encoder->packer));
+                (void) (*memory ? pack_true(encoder) : pack_false(encoder));
                 return 0;
         case LEAT_KIND_string:
                 return encode_string(encoder, memory);
@@ -135,7 +150,7 @@ static int encode_element(struct encoder *encoder, const struct leat_field *fiel
         case LEAT_KIND_any:
                 return encode_any(encoder, memory);
         case LEAT_KIND_unit:
-                (void) msgpack_pack_nil(&encoder->packer);
+                (void) pack_nil(encoder);
                 return 0;
         case LEAT_KIND_user:
                 return encode_user(encoder, field->type(), memory);
@@ -152,7 +167,7 @@ static int encode_items(struct encoder *encoder, const struct leat_field *field,
                 return LEAT_TOO_LARGE;
         if (!items && count > 0)
                 return -EINVAL;
-        (void) msgpack_pack_array(&encoder->packer, count);
+        (void) pack_array(encoder, count);
         for (size_t i = 0; r == 0 && encoder->error == 0 && i < count; i++)
                 r = encode_element(encoder, field, items + i * field->size);
         return r;
@@ -172,7 +187,7 @@ static int encode_field(struct encoder *encoder, const struct leat_field *field,
         switch (field->shape) {
         case LEAT_SHAPE_optional:
                 if (!*memory) {
-                        (void) msgpack_pack_nil(&encoder->packer);
+                        (void) pack_nil(encoder);
                         return 0;
                 }
                 return encode_items(encoder, field, message + field->value_offset, 1);
@@ -203,15 +218,15 @@ static int encode_variant(struct encoder *encoder, const struct leat_type *type,
 
         if (r < 0)
                 return r;
-        (void) msgpack_pack_array(&encoder->packer, 2);
-        (void) msgpack_pack_uint32(&encoder->packer, tag);
+        (void) pack_array(encoder, 2);
+        (void) pack_uint32(encoder, tag);
         return encode_field(encoder, &type->fields[tag], memory);
 }
 
 static int encode_fields(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
         int r = 0;
 
-        (void) msgpack_pack_array(&encoder->packer, type->field_count);
+        (void) pack_array(encoder, type->field_count);
         for (size_t i = 0; r == 0 && encoder->error == 0 && i < type->field_count; i++)
                 r = encode_field(encoder, &type->fields[i], memory);
         return r;
@@ -224,7 +239,7 @@ static int encode_user(struct encoder *encoder, const struct leat_type *type, co
         if (type->kind == LEAT_TYPE_enum) {
                 r = read_choice(type, memory, &choice);
                 if (r == 0)
-                        (void) msgpack_pack_uint32(&encoder->packer, choice);
+                        (void) pack_uint32(encoder, choice);
                 return r;
         }
         if (encoder->depth == LEAT_MAX_NESTING)
@@ -264,7 +279,6 @@ int encode_message(const struct plan *plan, const void *message, struct buffer *
                 return encode_plain(plan, message, body);
         if (plan->encoding == ENCODING_RAW)
                 return encode_raw(message, body);
-        msgpack_packer_init(&encoder.packer, &encoder, write_bytes);
         r = encode_user(&encoder, plan->type, message);
         return r != 0 ? r : encoder.error;
 }

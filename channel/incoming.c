@@ -398,6 +398,33 @@ int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *
         return LEAT_MALFORMED;
 }
 
+/* Whether nothing of the last message needs the system to be given back. */
+static bool expires_easily(const struct leat_receiver *receiver) {
+        return !expiry_is_watched() && (!receiver->inbox || receiver->inbox->count == 0);
+}
+
+bool incoming_take_at_once(struct leat_receiver *receiver, struct incoming *ret_incoming) {
+        struct lanes *lanes = receiver->lanes;
+        struct buffer *room = &receiver->rooms[0];
+        struct ring_record record;
+
+        if (!lanes_peek_message(lanes, &record) || !expires_easily(receiver) ||
+            record.size > receiver->message_limit || record.aux < ENCODING_PLAIN ||
+            record.aux > ENCODING_RAW || (record.aux != ENCODING_RAW && record.size > room->capacity))
+                return false;
+        expire(receiver, 0);
+        *ret_incoming = (struct incoming){ .encoding = record.aux,
+                                           .is_shared = record.aux == ENCODING_RAW,
+                                           .body = room->data,
+                                           .size = record.size,
+                                           .budget = receiver->message_limit - record.size };
+        if (ret_incoming->is_shared)
+                ret_incoming->body = lanes_hold_peeked(lanes, record);
+        else
+                lanes_take_peeked(lanes, record, room->data);
+        return true;
+}
+
 int incoming_make_own(struct leat_receiver *receiver, struct incoming *incoming) {
         struct buffer *room = &receiver->rooms[receiver->room];
         int r = 0;

@@ -88,6 +88,8 @@ static inline bool lane_writer_append(struct lane_writer *lane, uint8_t encoding
 
 /* Lets the receiver see what was appended. 0; LEAT_DISCONNECTED. */
 static inline int lane_writer_publish(struct lane_writer *lane) {
+        if (lane->ring.first == lane->ring.head)
+                return 0; /* Nothing to wake anybody for. */
         tsan_lane_release(&lane->identity);
         ring_publish(&lane->ring);
         return __builtin_expect(ring_takes_reader_waits(&lane->ring), 0) ? lane_writer_ring(lane) : 0;

@@ -269,6 +269,10 @@ bool lanes_arm(struct leat_receiver *receiver) {
         for (size_t i = 0; i < lanes->n; i++) {
                 struct lane_reader *lane = lanes->list[i];
 
+                if (!lane->is_open && !ring_reader_arm(&lane->ring)) {
+                        lanes->socket_is_ready = true; /* Its marker was there before. */
+                        return false;
+                }
                 if (!lane->is_open || lane->is_armed)
                         continue;
                 if (!lane_reader_arm(lane))

@@ -9,6 +9,7 @@
 #include "lane_reader.h"
 #include "receiver.h"
 #include "spin.h"
+#include "tsan.h"
 
 #define LANES_DEFAULT_LIMIT  64
 #define LANES_DEFAULT_MEMORY ((size_t) 256 << 20)
@@ -24,7 +25,7 @@ struct lanes {
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
         size_t image_size;
         struct lane_reader *held; /* In which the user's raw message lies; NULL: in none. */
-        struct claim claim; /* After a fork one process reads. */
+        struct claim claim;       /* After a fork one process reads. */
 
         struct lane_reader **list;
         size_t n;
@@ -39,19 +40,37 @@ struct lanes {
         struct lane_barrier barrier;
 };
 
-/* A message whose memory is its image, when the next thing in the current lane is one. No system call, no lock. */
-static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type *type, void *ret_message) {
-        struct lane_reader *lane = lanes->current;
-        struct ring_record record;
+/* The next record of the lane whose turn it is, when it is a whole message and nothing stands in its way. No system call, no lock. */
+static inline bool lanes_peek_message(const struct lanes *lanes, struct ring_record *ret_record) {
+        const struct lane_reader *lane = lanes->current;
 
-        if (!lane || type != lanes->image_type || lanes->turn <= 0 || !claim_is_current(&lanes->claim) ||
-            ring_peek(&lane->ring, &record) != RING_RECORD || record.kind != LANE_MESSAGE ||
-            record.aux != ENCODING_PLAIN || record.size != lanes->image_size || lane->gathers)
+        if (!lane || lanes->turn <= 0 || !claim_is_current(&lanes->claim) ||
+            ring_peek(&lane->ring, ret_record) != RING_RECORD || ret_record->kind != LANE_MESSAGE ||
+            lane->gathers || lane->is_hung)
                 return false;
-        memcpy(ret_message, ring_payload(&lane->ring), lanes->image_size);
-        lanes->turn -= (int64_t) lanes->image_size + LANES_MESSAGE_COST;
+        tsan_lane_acquire(&lane->identity);
+        return true;
+}
+
+/* Copies its bytes and goes on behind it. */
+static inline void lanes_take_peeked(struct lanes *lanes, struct ring_record record, void *ret_bytes) {
+        struct lane_reader *lane = lanes->current;
+
+        if (record.size > 0)
+                memcpy(ret_bytes, ring_payload(&lane->ring), record.size);
+        lanes->turn -= (int64_t) record.size + LANES_MESSAGE_COST;
         if (ring_consume(&lane->ring, record))
                 lane_reader_publish(lane);
+}
+
+/* A message whose memory is its image, when the next thing in the current lane is one. */
+static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type *type, void *ret_message) {
+        struct ring_record record;
+
+        if (type != lanes->image_type || !lanes_peek_message(lanes, &record) ||
+            record.aux != ENCODING_PLAIN || record.size != lanes->image_size)
+                return false;
+        lanes_take_peeked(lanes, record, ret_message);
         return true;
 }
 
@@ -87,6 +106,13 @@ void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane);
 /* The raw message that the user has lies in this lane, and no longer. */
 void *lanes_hold(struct lanes *lanes, struct lane_reader *lane, const struct lane_message *message);
 void lanes_let_go(struct lanes *lanes);
+
+static inline void *lanes_hold_peeked(struct lanes *lanes, struct ring_record record) {
+        struct lane_message message = { .encoding = record.aux, .size = record.size, .where = LANE_IN_RING };
+
+        lanes->turn -= (int64_t) record.size + LANES_MESSAGE_COST;
+        return lanes_hold(lanes, lanes->current, &message);
+}
 
 /* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
 int lanes_claim(struct leat_receiver *receiver);

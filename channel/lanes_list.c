@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "descriptor.h"
+#include "guard.h"
 #include "ring_memory.h"
 #include "set.h"
 
@@ -248,10 +249,13 @@ void lanes_let_go(struct lanes *lanes) {
 
         if (!lane)
                 return;
-        if (lane->is_dropped)
+        if (lane->is_dropped) {
+                CALL_GUARD;
+
                 lane_reader_free(lane);
-        else
-                lane_reader_let_go(lane);
+                return;
+        }
+        lane_reader_let_go(lane);
 }
 
 struct lanes *lanes_free(struct leat_receiver *receiver) {

@@ -30,16 +30,30 @@ static int decode(struct leat_receiver *receiver, const struct plan *plan, const
 }
 
 /* The system may be called from here on. */
-static int take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
+static int take_slowly(struct leat_receiver *receiver, struct incoming *ret_incoming,
+                       leat_deadline deadline) {
         CALL_GUARD;
 
         return incoming_take(receiver, ret_incoming, deadline);
 }
 
+static int take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline) {
+        if (receiver->lanes &&
+            (incoming_take_at_once(receiver, ret_incoming) ||
+             (deadline != LEAT_NOW && lanes_spin(receiver) && incoming_take_at_once(receiver, ret_incoming))))
+                return 0;
+        return take_slowly(receiver, ret_incoming, deadline);
+}
+
 static int check_type(const struct leat_receiver *receiver, const struct leat_type *type,
                       const struct plan **ret_plan) {
-        int r = plan_get(type, ret_plan);
+        int r;
 
+        if (receiver->plan && type == receiver->plan->type) {
+                *ret_plan = receiver->plan;
+                return 0;
+        }
+        r = plan_get(type, ret_plan);
         if (r < 0)
                 return r;
         return *ret_plan == receiver->plan ||
@@ -68,9 +82,7 @@ int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *t
 
         if (!receiver)
                 return -EBADF;
-        if (receiver->lanes && (lanes_take_image(receiver->lanes, type, ret_message) ||
-                                (deadline != LEAT_NOW && lanes_spin(receiver) &&
-                                 lanes_take_image(receiver->lanes, type, ret_message))))
+        if (receiver->lanes && lanes_take_image(receiver->lanes, type, ret_message))
                 return 0;
         r = check_type(receiver, type, &plan);
         if (r == 0)

@@ -121,8 +121,14 @@ int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, c
         struct transmission transmission;
         const struct plan *plan;
         bool gone;
-        int r = check_sender(sender, type, &plan);
+        int r;
 
+        if (sender && sender->lane && type && type == sender->image_type) {
+                r = lane_writer_try(sender->lane, ENCODING_PLAIN, message, type->size);
+                if (r != LEAT_MORE)
+                        return r;
+        }
+        r = check_sender(sender, type, &plan);
         if (r < 0)
                 return r;
         r = prepare(sender, plan, message, &transmission);

@@ -119,6 +119,7 @@ int sender_plan_for(struct leat_sender *sender, const struct leat_type *type, co
                 return -EINVAL;
         sender->sent_type = type;
         sender->sent_plan = plan;
+        sender->image_type = plan->image_is_memory ? type : NULL;
         *ret_plan = plan;
         return 0;
 }

@@ -33,6 +33,7 @@ struct leat_sender {
         /* The table that was used last, and its plan, so that it need not be compared again. */
         const struct leat_type *sent_type;
         const struct plan *sent_plan;
+        const struct leat_type *image_type; /* The same table, if its messages' memory is what is sent; else NULL. */
         /* What a receiver must have read before anything that this sender sends: it is a copy of one with a lane. */
         bool has_barrier;
         struct lane_barrier barrier;
