@@ -263,6 +263,7 @@ static int take_now(struct leat_receiver *receiver, struct incoming *ret_incomin
 
 bool lanes_arm(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
+        uint32_t core = spin_core();
 
         if (lanes->socket_is_ready || lanes_claim(receiver) < 0)
                 return false;
@@ -277,9 +278,21 @@ bool lanes_arm(struct leat_receiver *receiver) {
                         continue;
                 if (!lane_reader_arm(lane))
                         return false;
+                ring_set_reader_core(&lane->ring, core);
                 lanes->n_awake--;
         }
         return true;
+}
+
+uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core) {
+        for (size_t i = 0; claim_is_current(&lanes->claim) && i < lanes->n; i++) {
+                const struct lane_reader *lane = lanes->list[i];
+                uint32_t other = ring_writer_core(&lane->ring);
+
+                if (lane->is_open && !lane->is_hung && other != core)
+                        return other;
+        }
+        return core;
 }
 
 bool lanes_spin(struct leat_receiver *receiver) {

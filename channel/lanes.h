@@ -117,6 +117,9 @@ static inline void *lanes_hold_peeked(struct lanes *lanes, struct ring_record re
 /* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
 int lanes_claim(struct leat_receiver *receiver);
 
+/* A core other than this one on which a sender of an open lane runs (0: it is not known); `core` when there is none. */
+uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core);
+
 /* Waits awake until the current lane has something; false when that is not worth it, or did not help. No system call. */
 bool lanes_spin(struct leat_receiver *receiver);
 

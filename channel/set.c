@@ -325,8 +325,26 @@ static int look(struct leat_set_members *set) {
         return r;
 }
 
+/* Whether a lane's other side may be at work on another core than this one. */
+static bool works_elsewhere(const struct member *member, uint32_t core) {
+        uint32_t other = core;
+
+        if (member->sender && member->sender->lane && !lane_writer_is_inherited(member->sender->lane))
+                other = ring_reader_core(&member->sender->lane->ring);
+        else if (member->receiver && member->receiver->lanes)
+                other = lanes_other_core(member->receiver->lanes, core);
+        return other != core;
+}
+
 static bool spin(struct leat_set_members *set) {
-        if (set->n_lanes == 0 || !spin_may(&set->spinner, 0))
+        const struct member *member = set->first;
+        uint32_t core = spin_core();
+
+        if (set->n_lanes == 0)
+                return false;
+        while (member && !works_elsewhere(member, core))
+                member = member->next;
+        if (!member || !spin_may(&set->spinner, 0))
                 return false;
         spin_start(&set->spinner);
         do
