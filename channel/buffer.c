@@ -31,6 +31,12 @@ void buffer_reset(struct buffer *buffer) {
         buffer->size = 0;
 }
 
+void buffer_recycle(struct buffer *buffer) {
+        if (buffer->size < buffer->capacity / 4)
+                buffer_reset(buffer);
+        buffer->size = 0;
+}
+
 void buffer_free(struct buffer *buffer) {
         free(buffer->data);
         *buffer = (struct buffer){ 0 };

@@ -35,6 +35,9 @@ static inline int buffer_append(struct buffer *buffer, const void *data, size_t 
 /* Empties it, and gives back memory beyond BUFFER_KEEP. */
 void buffer_reset(struct buffer *buffer);
 
+/* The same, but memory that its last use needed is kept: for what is used again soon. */
+void buffer_recycle(struct buffer *buffer);
+
 void buffer_free(struct buffer *buffer);
 
 #endif

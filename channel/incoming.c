@@ -39,7 +39,9 @@ static void expire(struct leat_receiver *receiver, unsigned room) {
                 if (room != receiver->room)
                         buffer_free(&receiver->rooms[receiver->room]);
         }
-        buffer_reset(&receiver->sealed);
+        buffer_recycle(&receiver->sealed);
+        if (receiver->lanes && receiver->sealed.capacity <= BUFFER_KEEP)
+                buffer_reset(&receiver->lanes->spare);
         receiver->room = room;
 }
 
@@ -366,17 +368,35 @@ static uint8_t *place_of(struct leat_receiver *receiver, struct lane_reader *lan
                 return lanes_hold(receiver->lanes, lane, message);
         case LANE_GATHERED:
                 swap(&receiver->sealed, &lane->gathered);
+                swap(&lane->gathered, &receiver->lanes->spare);
+                buffer_free(&lane->gathered);
                 return receiver->sealed.data;
         default:
                 return receiver->rooms[receiver->room].data;
         }
 }
 
+/* A large message is gathered in the room of the last but one: memory that is fresh each time would cost more than the copying. */
+static int take_with_spare(struct leat_receiver *receiver, struct lane_reader *lane, struct buffer *room,
+                           struct lane_message *ret_message) {
+        struct buffer *spare = &receiver->lanes->spare;
+        int r;
+
+        if (!lane->gathers && spare->capacity > 0)
+                swap(&lane->gathered, spare);
+        r = lane_reader_take(lane, room, receiver->message_limit, ret_message);
+        if (!lane->gathers && !(r == 0 && ret_message->where == LANE_GATHERED)) {
+                swap(&lane->gathered, spare);
+                buffer_free(&lane->gathered);
+        }
+        return r;
+}
+
 int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *lane,
                             struct incoming *ret_incoming) {
         unsigned room = next_room(receiver);
         struct lane_message message;
-        int r = lane_reader_take(lane, &receiver->rooms[room], receiver->message_limit, &message);
+        int r = take_with_spare(receiver, lane, &receiver->rooms[room], &message);
 
         if (r == LEAT_EMPTY || r == LEAT_DISCONNECTED)
                 return r;
@@ -459,6 +479,7 @@ void leat_receiver_release(struct leat_receiver *receiver) {
         if (!receiver)
                 return;
         expire(receiver, next_room(receiver));
+        buffer_reset(&receiver->sealed);
         if (receiver->cut)
                 cut(receiver);
 }

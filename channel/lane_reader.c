@@ -175,7 +175,7 @@ static int begin(struct lane_reader *lane, struct ring_record record, size_t lim
         total = le64toh(total);
         if (total > LANE_STREAM_MAX)
                 return LEAT_DISCONNECTED;
-        buffer_reset(&lane->gathered);
+        lane->gathered.size = 0;
         lane->gathers = true;
         lane->drops = total > limit;
         lane->encoding = record.aux;

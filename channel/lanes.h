@@ -25,6 +25,7 @@ struct lanes {
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
         size_t image_size;
         struct lane_reader *held; /* In which the user's raw message lies; NULL: in none. */
+        struct buffer spare;      /* Room of an old message, in which a large one may be gathered. */
         struct claim claim;       /* After a fork one process reads. */
 
         struct lane_reader **list;

@@ -275,6 +275,7 @@ struct lanes *lanes_free(struct leat_receiver *receiver) {
                 lanes_drop(receiver, lane);
         }
         claim_free(&lanes->claim);
+        buffer_free(&lanes->spare);
         free(lanes->list);
         free(lanes);
         receiver->lanes = NULL;

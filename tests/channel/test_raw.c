@@ -7,6 +7,7 @@
 
 #include <leat/leat.h>
 
+#include "expiry.h"
 #include "lanes.h"
 
 #include "in_child.h"
@@ -406,6 +407,43 @@ Test(raw_in_lane, what_is_borrowed_outlives_its_sender_and_its_lane) {
         leat_raw_sender_close(&sender);
         cr_assert_eq(leat_borrow(receiver, &(leat_raw){ NULL, 0 }, LEAT_FOREVER), LEAT_DISCONNECTED);
         cr_assert_eq(memcmp(view.data, &number, sizeof(number)), 0);
+        leat_raw_receiver_close(&receiver);
+}
+
+static size_t memory_kept(leat_raw_receiver receiver) {
+        const struct lanes *lanes = receiver.object->lanes;
+
+        return receiver.object->sealed.capacity + lanes->spare.capacity + lanes->list[0]->gathered.capacity;
+}
+
+Test(raw_in_lane, memory_of_large_messages_is_used_again_and_given_back_when_smaller_ones_come) {
+        static unsigned char data[5 << 20];
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        leat_raw got;
+        pid_t child;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        child = fork();
+        if (child == 0) {
+                watchdog(30);
+                leat_raw_receiver_close(&receiver);
+                for (int i = 0; i < 12; i++)
+                        check_equal(leat_raw_send(sender, &(leat_raw){ data, i < 8 ? sizeof(data) : 100 },
+                                                  LEAT_FOREVER),
+                                    0);
+                _exit(0);
+        }
+        leat_raw_sender_close(&sender);
+        for (int i = 0; i < 12; i++) {
+                cr_assert_eq(leat_raw_recv(receiver, &got, leat_after_ms(30000)), 0);
+                cr_assert_eq(got.size, i < 8 ? sizeof(data) : 100);
+                cr_assert_leq(memory_kept(receiver), 2 * (sizeof(data) * 2));
+        }
+        if (!expiry_is_watched())
+                cr_assert_leq(memory_kept(receiver), 2 * BUFFER_KEEP);
+        cr_assert_eq(leat_raw_recv(receiver, &got, leat_after_ms(30000)), LEAT_DISCONNECTED);
+        cr_assert_eq(wait_for_exit(child), 0);
         leat_raw_receiver_close(&receiver);
 }
 
