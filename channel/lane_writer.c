@@ -62,6 +62,7 @@ static int map_ring(struct lane_writer *lane, struct lane_offer *offer, size_t l
                 r = ring_memory_map(memory, offer->size, &mapped);
         if (r < 0)
                 return r;
+        ring_memory_populate(mapped, offer->size);
         ring_writer_init(&lane->ring, mapped, offer->size, limit, 0);
         lane->largest = limit / 2;
         *ret_memory = take_fd(&memory);

@@ -46,6 +46,10 @@ int ring_memory_check(int fd, size_t size) {
         return found == RING_WORDS_SIZE + size ? 0 : LEAT_MALFORMED;
 }
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 static size_t mapped_size(size_t size) {
         return RING_WORDS_SIZE + 2 * size;
 }
@@ -79,6 +83,10 @@ int ring_memory_map(int fd, size_t size, void **ret_memory) {
         }
         *ret_memory = memory;
         return 0;
+}
+
+void ring_memory_populate(void *memory, size_t size) {
+        (void) madvise(memory, RING_WORDS_SIZE + size, MADV_POPULATE_WRITE);
 }
 
 void *ring_memory_unmap(void *memory, size_t size) {

@@ -65,7 +65,9 @@ static int raw(void) {
 static void still_works(int line) {
         parcel got;
 
-        cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), LEAT_EMPTY, "after line %d: something is left", line);
+        int r = parcel_recv(rx, &got, LEAT_NOW);
+
+        cr_assert_eq(r, LEAT_EMPTY, "after line %d: %s", line, leat_strerror(r));
         cr_assert_eq(parcel_send(tx, &(parcel){ .id = 99 }, LEAT_NOW), 0);
         cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), 0, "after line %d", line);
         cr_assert_eq(got.id, 99);
