@@ -187,7 +187,7 @@ Test(packet_socket, peeking_leaves_the_packet_where_it_is) {
 
 Test(packet_socket, one_that_was_never_connected_is_disconnected) {
         int alone = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        uint8_t room[8];
+        uint8_t room[8] = { 0 };
         struct packet packet = { .data = room, .capacity = sizeof(room) };
         struct iovec part = { .iov_base = room, .iov_len = 1 };
 
