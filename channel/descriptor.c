@@ -48,18 +48,16 @@ static int socket_option(int fd, int option) {
         return getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0 ? -1 : value;
 }
 
-enum descriptor_kind descriptor_identify(int fd) {
-        int domain;
+bool descriptor_is_channel_socket(int fd) {
+        return socket_option(fd, SO_DOMAIN) == AF_UNIX && socket_option(fd, SO_TYPE) == SOCK_SEQPACKET;
+}
 
+enum descriptor_kind descriptor_identify(int fd) {
         if (fcntl(fd, F_GET_SEALS) >= 0)
                 return DESCRIPTOR_MEMORY;
-
-        domain = socket_option(fd, SO_DOMAIN);
-        if (domain < 0)
-                return DESCRIPTOR_UNKNOWN;
-        if (domain == AF_UNIX && socket_option(fd, SO_TYPE) == SOCK_SEQPACKET)
+        if (descriptor_is_channel_socket(fd))
                 return DESCRIPTOR_CHANNEL_SOCKET;
-        return DESCRIPTOR_OTHER_SOCKET;
+        return socket_option(fd, SO_DOMAIN) < 0 ? DESCRIPTOR_UNKNOWN : DESCRIPTOR_OTHER_SOCKET;
 }
 
 /* Whether something may wait unread in a socket. Asked by poll(2) and not by looking: who shares the socket can hold the

@@ -2,6 +2,8 @@
 #ifndef LEAT_CHANNEL_DESCRIPTOR_H
 #define LEAT_CHANNEL_DESCRIPTOR_H
 
+#include <stdbool.h>
+
 #include "leat/descriptor.h"
 
 enum descriptor_kind {
@@ -13,6 +15,9 @@ enum descriptor_kind {
 
 /* Identifies a descriptor by questions that no peer can make wait: F_GET_SEALS, SO_DOMAIN and SO_TYPE. */
 enum descriptor_kind descriptor_identify(int fd);
+
+/* The same for who wants nothing but a channel's socket, with one question less. */
+bool descriptor_is_channel_socket(int fd);
 
 /* Closes a descriptor that a stranger sent, without ever waiting; -1 is fine. Returns 0, or -ENOBUFS when so
  * many are waiting to be closed that the channel it came by must be cut; even then it has been accepted for

@@ -39,7 +39,7 @@ static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
         struct connection *connection;
         int r;
 
-        if (descriptor_identify(slot->descriptor) != DESCRIPTOR_CHANNEL_SOCKET)
+        if (!descriptor_is_channel_socket(slot->descriptor))
                 return LEAT_MALFORMED;
         r = connection_create(slot->descriptor, &row->fingerprint, &connection);
         if (r < 0)

@@ -168,7 +168,7 @@ int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offe
 void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
         uint8_t answer = LANE_ACCEPTED;
         struct lane_reader *lane;
-        bool is_socket = descriptor_identify(socket) == DESCRIPTOR_CHANNEL_SOCKET;
+        bool is_socket = descriptor_is_channel_socket(socket);
         int r = LEAT_REFUSED;
 
         if (is_socket && !lanes_find(receiver, &offer->identity) && offer->size <= RING_MAX_SIZE &&

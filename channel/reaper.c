@@ -47,11 +47,15 @@ static sem_t bell;
 /* So long the thread waits for more before it ends. */
 #define THREAD_IDLE_NS INT64_C(20000000)
 
-/* Over the bound: how long to wait for the thread, and, after a wait in vain, how long not to. */
-#define PATIENCE_NS   INT64_C(100000000)
-#define IMPATIENCE_NS INT64_C(1000000000)
+/* Over the bound: how many pauses to make for the thread, and, when they were in vain, how long to make none. Pauses are counted and not
+ * the time, which goes on when the whole machine stands still. */
+#define PAUSES        100
 #define PAUSE_NS      INT64_C(1000000)
-#define GLANCE_NS     INT64_C(20000)
+#define IMPATIENCE_NS INT64_C(1000000000)
+
+/* How long to wait for one that may be slow to close, looking so often. */
+#define PATIENCE_NS INT64_C(100000000)
+#define GLANCE_NS   INT64_C(20000)
 
 static _Atomic int64_t impatient_until;
 
@@ -166,14 +170,12 @@ static int create_thread(void) {
 
 /* A thread that is only slow gets under the bound; one that hangs does not. */
 static bool thread_keeps_up(void) {
-        int64_t now = deadline_now(), end = now + PATIENCE_NS;
+        const struct timespec pause = { .tv_nsec = PAUSE_NS };
 
-        if (now < atomic_load(&impatient_until))
+        if (deadline_now() < atomic_load(&impatient_until))
                 return false;
-        while (atomic_load(&n_pending) > REAPER_BOUND) {
-                struct timespec pause = deadline_left(end, PAUSE_NS);
-
-                if (deadline_passed(end)) {
+        for (int i = 0; atomic_load(&n_pending) > REAPER_BOUND; i++) {
+                if (i == PAUSES) {
                         atomic_store(&impatient_until, deadline_now() + IMPATIENCE_NS);
                         return false;
                 }
