@@ -17,20 +17,36 @@ struct endpoint_field {
         void *given;
 };
 
+/* By a message before this one: its giver's variable is empty now, and the object may be gone. */
+static bool is_given_already(const struct endpoint_field *endpoint) {
+        const void *object;
+
+        if (!endpoint->given)
+                return false;
+        memcpy(&object, endpoint->given, sizeof(object));
+        return object != endpoint->object;
+}
+
 static int describe_descriptor(const void *field, struct handle *handle) {
         leat_descriptor descriptor;
 
         memcpy(&descriptor, field, sizeof(descriptor));
         handle->fd = leat_descriptor_number(descriptor);
+        if (handle->fd < 0)
+                return LEAT_EMPTY;
+        if (descriptor.given && *descriptor.home != handle->fd)
+                return -EINVAL; /* As is_given_already(). */
         if (descriptor.given)
                 handle->giver.descriptor = descriptor.home;
-        return handle->fd < 0 ? LEAT_EMPTY : 0;
+        return 0;
 }
 
 static int describe_memory(const void *field, struct handle *handle) {
         leat_shared_memory memory;
 
         memcpy(&memory, field, sizeof(memory));
+        if (memory.object && memory.given && *memory.given != memory.object)
+                return -EINVAL; /* As is_given_already(). */
         handle->fd = leat_shared_memory_descriptor(memory);
         handle->giver.memory = memory.given;
         return handle->fd < 0 ? LEAT_EMPTY : 0;
@@ -44,6 +60,8 @@ static int describe_sender(const void *field, struct handle *handle) {
         sender = endpoint.object;
         if (!sender)
                 return LEAT_EMPTY;
+        if (is_given_already(&endpoint))
+                return -EINVAL;
         handle->fd = sender->connection->fd;
         handle->connection = sender->connection;
         handle->sender = sender;
@@ -59,7 +77,7 @@ static int describe_receiver(const void *field, struct handle *handle) {
         receiver = endpoint.object;
         if (!receiver)
                 return LEAT_EMPTY;
-        if (!endpoint.given)
+        if (!endpoint.given || is_given_already(&endpoint))
                 return -EINVAL; /* A receiver has one owner: it can only be given. */
         if (receiver->set)
                 return -EBUSY;

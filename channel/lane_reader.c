@@ -114,7 +114,7 @@ void *lane_reader_hold(struct lane_reader *lane, const struct lane_message *mess
 
 void lane_reader_let_go(struct lane_reader *lane) {
         ring_let_go(&lane->ring);
-        if (ring_reader_is_due(&lane->ring))
+        if (lane->process == fork_generation() && ring_reader_is_due(&lane->ring)) /* Otherwise it is not mapped here. */
                 lane_reader_publish(lane);
 }
 

@@ -45,6 +45,11 @@ static size_t ring_size_for(size_t limit) {
         return size;
 }
 
+/* Two of them fit: while the receiver holds one that it has borrowed, the next still finds room. */
+static size_t largest_body(size_t limit) {
+        return (limit / 2 & ~(RING_ALIGNMENT - 1)) - 4 * RING_HEADER_SIZE;
+}
+
 static int map_ring(struct lane_writer *lane, struct lane_offer *offer, size_t limit, int *ret_memory) {
         close_cleanup int memory = -1;
         void *mapped;
@@ -64,7 +69,7 @@ static int map_ring(struct lane_writer *lane, struct lane_offer *offer, size_t l
                 return r;
         ring_memory_populate(mapped, offer->size);
         ring_writer_init(&lane->ring, mapped, offer->size, limit, 0);
-        lane->largest = limit / 2;
+        lane->largest = largest_body(limit);
         *ret_memory = take_fd(&memory);
         return 0;
 }
@@ -347,7 +352,7 @@ int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadli
 
         if (is_gone(lane))
                 return LEAT_DISCONNECTED;
-        if (size > ring_writer_largest(&lane->ring))
+        if (size > lane->largest)
                 return LEAT_TOO_LARGE;
         r = wait_for_room(lane, size, deadline);
         if (r == 0)

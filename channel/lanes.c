@@ -197,7 +197,7 @@ static void end_socket(struct leat_receiver *receiver) {
         const struct lanes *lanes = receiver->lanes;
 
         for (size_t i = 0; i < lanes->n; i++)
-                lane_reader_hang(lanes->list[i]);
+                lanes_notice(lanes->list[i], EPOLLHUP);
         poller_remove(&receiver->poller, receiver->place);
         receiver->place = POLLER_NOWHERE;
         if (receiver->set)

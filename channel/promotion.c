@@ -13,6 +13,9 @@
 #define BUSY_NS    INT64_C(500000)
 #define MAX_MISSES 10U
 
+/* Making a lane takes a millisecond for some 3 MiB, and whoever sends has not asked for it. */
+#define LARGEST_UNASKED ((size_t) 16 << 20)
+
 /* What could not be done now (no descriptors, no memory, a full socket) is tried again after longer and longer rows. */
 static uint32_t row_of(const struct promotion *promotion, const struct connection *connection) {
         uint32_t row = connection->lanes == LEAT_LANES_ALWAYS ? 1 : ROW;
@@ -49,6 +52,11 @@ static void offer(struct promotion *promotion, const struct connection *connecti
                 miss(promotion);
 }
 
+static bool may_have_lane(const struct connection *connection) {
+        return connection_allows_lanes(connection) &&
+               (connection->lanes == LEAT_LANES_ALWAYS || connection->ring_limit <= LARGEST_UNASKED);
+}
+
 static bool is_busy(const struct promotion *promotion, const struct connection *connection) {
         return connection->lanes == LEAT_LANES_ALWAYS ||
                deadline_now() - promotion->since <= (int64_t) promotion->weight * BUSY_NS;
@@ -59,7 +67,7 @@ void promotion_count(struct promotion *promotion, const struct connection *conne
 
         if (promotion->state != PROMOTION_COUNTING)
                 return;
-        if (!connection_allows_lanes(connection)) {
+        if (!may_have_lane(connection)) {
                 promotion->state = PROMOTION_REFUSED;
                 return;
         }

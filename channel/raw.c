@@ -21,7 +21,7 @@ int raw_read(const void *message, leat_raw *ret_raw) {
 }
 
 bool raw_drop_inherited_loan(struct leat_sender *sender) {
-        if (!sender->loan.in_lane || (sender->lane && !lane_writer_is_inherited(sender->lane)))
+        if (!sender->loan.room || fork_is_current(sender->loan.process))
                 return false;
         leat_sender_cancel_loan(sender);
         return true;
@@ -59,7 +59,7 @@ int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, l
                 r = loan_memory(sender, size, &room);
         if (r != 0)
                 return r;
-        sender->loan = (struct loan){ .room = room, .size = size, .in_lane = in_lane };
+        sender->loan = (struct loan){ .room = room, .size = size, .in_lane = in_lane, .process = fork_generation() };
         *ret_room = room;
         return 0;
 }

@@ -15,6 +15,7 @@ struct loan {
         uint8_t *room; /* NULL: there is none. */
         size_t size;
         bool in_lane;
+        uint64_t process; /* fork_generation() of the process that has it. */
 };
 
 struct leat_sender {
