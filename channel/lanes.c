@@ -235,28 +235,32 @@ static int take_between_turns(struct leat_receiver *receiver, struct incoming *r
         return lanes->socket_is_ready ? take_from_socket(receiver, ret_incoming) : LEAT_EMPTY;
 }
 
-/* All that can be had without waiting. */
-static int take_now(struct leat_receiver *receiver, struct incoming *ret_incoming) {
+/* The sockets' turn comes when a lane's is over, also where a lane has brought nothing but pieces. */
+static int take_next(struct leat_receiver *receiver, struct incoming *ret_incoming) {
         struct lanes *lanes = receiver->lanes;
-        int r = LEAT_MORE, left = PIECES_AT_ONCE;
+        int r;
 
         if (lanes->current && lanes->turn <= 0) {
                 lanes->current = NULL;
                 r = take_between_turns(receiver, ret_incoming);
+                if (r != LEAT_EMPTY)
+                        return r;
         }
-        for (; r == LEAT_MORE || r == LEAT_EMPTY; left--) {
+        r = take_from_rings(receiver, ret_incoming);
+        if (r != LEAT_EMPTY)
+                return r;
+        return lanes->socket_is_ready || lanes->n_awake == 0 ? take_from_socket(receiver, ret_incoming)
+                                                             : LEAT_EMPTY;
+}
+
+/* All that can be had without waiting. */
+static int take_now(struct leat_receiver *receiver, struct incoming *ret_incoming) {
+        int r = LEAT_MORE;
+
+        for (int left = PIECES_AT_ONCE; r == LEAT_MORE; left--) {
                 if (left == 0)
                         return LEAT_EMPTY;
-                r = take_from_rings(receiver, ret_incoming);
-                if (r == LEAT_EMPTY) {
-                        bool asks = lanes->socket_is_ready || lanes->n_awake == 0;
-
-                        if (!asks)
-                                return LEAT_EMPTY;
-                        r = take_from_socket(receiver, ret_incoming);
-                        if (r == LEAT_EMPTY)
-                                return LEAT_EMPTY;
-                }
+                r = take_next(receiver, ret_incoming);
         }
         return r;
 }

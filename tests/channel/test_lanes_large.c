@@ -239,7 +239,7 @@ Test(lanes_large, while_one_comes_in_pieces_others_go_on) {
 
                 cr_assert_eq(send_parcel(i % 2 ? by_lane : by_socket, i, 1, LEAT_NOW), 0);
                 cr_assert_eq(parcel_recv(rx, &got, leat_after_ms(25000)), 0);
-                cr_assert_eq(got.value, i, "%zu bytes came first", got.data.size);
+                cr_assert_eq(got.value, i, "%zu bytes came before %d", got.data.size, (int) i);
         }
         (void) expect_parcel(0, large[0]);
         expect_end_of(&sending, 0);
