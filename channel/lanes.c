@@ -21,7 +21,7 @@
 #define FRUITLESS_LOOKS 1000
 
 /* Pieces and control packets that are taken without a message before the clock and the sockets are looked at. */
-#define PIECES_AT_ONCE 1024
+#define PIECES_AT_ONCE 64
 
 /* ---- sockets ---- */
 
