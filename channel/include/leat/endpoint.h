@@ -41,7 +41,9 @@ struct leat_channel_options {
          * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
          * see socket(7)). In a lane exactly so many, 2 KiB to 1 GiB, where each message takes 8 bytes more than it holds,
          * and up to 7 for its alignment; the lane's memory is the next power of two, and is there from its start.
-         * T_capacity tells. Default: the system's (net.core.wmem_default), and 1 MiB in a lane. */
+         * T_capacity tells. Making a lane takes its sender a millisecond for some 3 MiB, so over 16 MiB there is none unless
+         * `lanes` says always; nor is there one over the receiver's lane_memory. Default: the system's
+         * (net.core.wmem_default), and 1 MiB in a lane. */
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
          * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
@@ -74,7 +76,7 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * closed; on a lane whose receiver was killed, at once when it waits for room, else after 4096 messages, or after 1 ms and
  * 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
- * (a receiver that is not given, the same handle given twice, an enum or a tag out of range, an `any` that is no
+ * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any` that is no
  * MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
  * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
  * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, or
