@@ -395,6 +395,52 @@ Test(raw_in_lane, what_is_borrowed_stays_until_the_next_message_or_its_release) 
         leat_raw_receiver_close(&receiver);
 }
 
+Test(raw_in_lane, a_forked_child_may_close_what_its_parent_has_borrowed_from) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        leat_raw view;
+        pid_t child;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        for (int i = 0; i < 2; i++)
+                cr_assert_eq(leat_raw_send(sender, &(leat_raw){ "xyz", 4 }, LEAT_NOW), 0);
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+        for (int releases = 0; releases < 2; releases++) {
+                child = fork();
+                if (child == 0) {
+                        if (releases)
+                                leat_raw_release(receiver);
+                        leat_raw_receiver_close(&receiver);
+                        _exit(0);
+                }
+                cr_assert_eq(wait_for_exit(child), 0);
+        }
+        cr_assert_str_eq(view.data, "xyz");
+        cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+        leat_raw_sender_close(&sender);
+        leat_raw_receiver_close(&receiver);
+}
+
+Test(raw_in_lane, loans_that_the_lane_takes_go_on_while_one_is_borrowed) {
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        size_t largest = in_lane.capacity / 2 - 32;
+        leat_raw view;
+        void *room;
+
+        cr_assert_eq(leat_raw_channel_with(&in_lane, &sender, &receiver), 0);
+        for (int i = 0; i < 100; i++) {
+                cr_assert_eq(leat_loan(sender, largest, &room, LEAT_NOW), 0);
+                memset(room, i, largest);
+                cr_assert_eq(leat_loan_send(sender, largest, LEAT_NOW), 0);
+                cr_assert_eq(leat_borrow(receiver, &view, LEAT_NOW), 0);
+                cr_assert(lies_in_lane(receiver.object->lanes->list[0], view.data));
+                cr_assert_eq(*(const unsigned char *) view.data, (unsigned char) i);
+        }
+        leat_raw_sender_close(&sender);
+        leat_raw_receiver_close(&receiver);
+}
+
 Test(raw_in_lane, what_is_borrowed_outlives_its_sender_and_its_lane) {
         leat_raw_sender sender;
         leat_raw_receiver receiver;

@@ -123,7 +123,8 @@ Test(send_all, it_waits_for_room_until_all_are_sent) {
 }
 
 Test(send_all, encoded_messages_and_raw_bytes_arrive_too) {
-        text texts[] = { { .words = "one" }, { .words = "", .count = LEAT_SOME(2) }, { .words = "three" } }, got;
+        text texts[] = { { .words = "one" }, { .words = "", .count = LEAT_SOME(2) }, { .words = "three" } },
+             got;
         leat_raw raws[] = { { "a", 1 }, { 0 }, { "ccc", 3 } }, view;
         leat_raw_sender raw_tx;
         leat_raw_receiver raw_rx;
@@ -205,6 +206,27 @@ Test(send_all, what_is_given_goes_with_the_messages_that_are_sent) {
         for (size_t i = 0; i < 3; i++)
                 reply_receiver_close(&answers[i]);
         job_sender_close(&tx);
+}
+
+Test(send_all, what_one_message_gave_no_later_one_can_give) {
+        reply_sender given;
+        reply_receiver answers;
+        job jobs[2], got;
+        job_sender tx;
+        job_receiver rx;
+        size_t sent;
+
+        cr_assert_eq(job_channel(&tx, &rx), 0);
+        cr_assert_eq(reply_channel(&given, &answers), 0);
+        for (uint32_t i = 0; i < 2; i++)
+                jobs[i] = (job){ .id = i, .done = reply_sender_give(&given) };
+        cr_assert_eq(job_send_all(tx, jobs, 2, &sent, LEAT_NOW), -EINVAL);
+        cr_assert_eq(sent, 1);
+        cr_assert_eq(job_recv(rx, &got, LEAT_NOW), 0);
+        cr_assert_eq(job_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
+        job_sender_close(&tx);
+        job_receiver_close(&rx);
+        reply_receiver_close(&answers);
 }
 
 Test(send_all, a_sender_that_gives_itself_away_sends_no_more) {

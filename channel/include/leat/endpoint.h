@@ -76,8 +76,8 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * closed; on a lane whose receiver was killed, at once when it waits for room, else after 4096 messages, or after 1 ms and
  * 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
- * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any` that is no
- * MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
+ * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
+ * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
  * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
  * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, or
  * two, and two more for each of its lanes: with more than 119 it is LEAT_TOO_LARGE.

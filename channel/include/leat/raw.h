@@ -50,7 +50,8 @@ LEAT_TYPE_(leat_raw, raw, 1, { "bytes", LEAT_KIND_bytes, LEAT_SHAPE_one, 1, 0, 0
  *
  * 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED; LEAT_TOO_LARGE (over 1 GiB); -EBUSY, -ENOMEM; -EINVAL (a sender of another
  * type). */
-LEAT_PUBLIC int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, leat_deadline deadline);
+LEAT_PUBLIC int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room,
+                                 leat_deadline deadline);
 
 /* Sends the first `used` bytes of the loan, as one message, and ends it. From a lane this never waits. On any result but 0
  * the loan goes on: it can be sent again, or cancelled. As leat_sender_send; -EINVAL when there is no loan or it is
@@ -69,23 +70,19 @@ LEAT_PUBLIC void leat_sender_cancel_loan(struct leat_sender *sender);
  * For peers that trust each other's hands: while the bytes are in a lane, the sender's process can still change them,
  * although Leat's own calls do not: what was checked may no longer hold when it is used. Nothing else is at its mercy.
  * From a peer that is not trusted so far, receive with leat_raw_recv. -EINVAL: a receiver of another type. */
-LEAT_PUBLIC int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type, leat_raw *ret_view,
-                                     leat_deadline deadline);
+LEAT_PUBLIC int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type,
+                                     leat_raw *ret_view, leat_deadline deadline);
 
-LEAT_FUNCTION_ int leat_loan(leat_raw_sender sender, size_t size, void **ret_room, leat_deadline deadline)
-{
+LEAT_FUNCTION_ int leat_loan(leat_raw_sender sender, size_t size, void **ret_room, leat_deadline deadline) {
         return leat_sender_loan(sender.object, size, ret_room, deadline);
 }
-LEAT_FUNCTION_ int leat_loan_send(leat_raw_sender sender, size_t used, leat_deadline deadline)
-{
+LEAT_FUNCTION_ int leat_loan_send(leat_raw_sender sender, size_t used, leat_deadline deadline) {
         return leat_sender_send_loan(sender.object, used, deadline);
 }
-LEAT_FUNCTION_ void leat_loan_cancel(leat_raw_sender sender)
-{
+LEAT_FUNCTION_ void leat_loan_cancel(leat_raw_sender sender) {
         leat_sender_cancel_loan(sender.object);
 }
-LEAT_FUNCTION_ int leat_borrow(leat_raw_receiver receiver, leat_raw *ret_view, leat_deadline deadline)
-{
+LEAT_FUNCTION_ int leat_borrow(leat_raw_receiver receiver, leat_raw *ret_view, leat_deadline deadline) {
         return leat_receiver_borrow(receiver.object, leat_raw_type(), ret_view, deadline);
 }
 
