@@ -48,10 +48,10 @@ static sem_t bell;
 #define THREAD_IDLE_NS INT64_C(20000000)
 
 /* Over the bound: how many pauses to make for the thread, and, when they were in vain, how long to make none. Pauses are counted and not
- * the time, which goes on when the whole machine stands still. */
-#define PAUSES        100
+ * the time, which goes on when the whole machine stands still; and they are many, since a virtual CPU may stand still by itself. */
+#define PAUSES        500
 #define PAUSE_NS      INT64_C(1000000)
-#define IMPATIENCE_NS INT64_C(1000000000)
+#define IMPATIENCE_NS INT64_C(5000000000)
 
 /* How long to wait for one that may be slow to close, looking so often. */
 #define PATIENCE_NS INT64_C(100000000)

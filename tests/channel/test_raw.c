@@ -459,7 +459,8 @@ Test(raw_in_lane, what_is_borrowed_outlives_its_sender_and_its_lane) {
 static size_t memory_kept(leat_raw_receiver receiver) {
         const struct lanes *lanes = receiver.object->lanes;
 
-        return receiver.object->sealed.capacity + lanes->spare.capacity + lanes->list[0]->gathered.capacity;
+        return receiver.object->sealed.capacity + lanes->spare.capacity +
+               (lanes->n > 0 ? lanes->list[lanes->n - 1]->gathered.capacity : 0);
 }
 
 Test(raw_in_lane, memory_of_large_messages_is_used_again_and_given_back_when_smaller_ones_come) {

@@ -64,8 +64,11 @@ Test(sizes, messages_around_the_largest_packet_arrive_whole_with_any_number_of_h
                      size += counts[i] > 6 ? 97 : 1) {
                         laden message = { { data, size }, { files, counts[i] } };
 
-                        cr_assert_eq(laden_send(tx, &message, LEAT_NOW), 0, "%zu with %zu", size, counts[i]);
-                        cr_assert_eq(laden_recv(rx, &got, LEAT_NOW), 0, "%zu with %zu", size, counts[i]);
+                        int r = laden_send(tx, &message, LEAT_NOW);
+
+                        cr_assert_eq(r, 0, "%zu with %zu: %s", size, counts[i], leat_strerror(r));
+                        r = laden_recv(rx, &got, LEAT_NOW);
+                        cr_assert_eq(r, 0, "%zu with %zu: %s", size, counts[i], leat_strerror(r));
                         cr_assert_eq(got.data.size, size);
                         cr_assert_eq(memcmp(got.data.data, data, size), 0);
                         cr_assert_eq(got.files.count, counts[i]);
