@@ -240,7 +240,7 @@ Test(lanes_large, while_one_comes_in_pieces_others_go_on) {
         begin(&sending);
         wait_for_a_record(rx.object->lanes->list[0], LANE_FIRST);
         /* The large one is some 60 turns long; the others wait for a few each. */
-        for (uint64_t i = 1; i <= 8; i++) {
+        for (uint64_t i = 1; i <= 20; i++) {
                 parcel got;
 
                 cr_assert_eq(send_parcel(i % 2 ? by_lane : by_socket, i, 1, LEAT_NOW), 0);
