@@ -1,6 +1,5 @@
-/* A set is a poller with names. Members are found by their key in a tree (search.h), and by events through their place in the
- * poller. Events are fetched in batches and handed out one at a time, which is what makes it fair: the system puts a member that is
- * still ready behind the others. */
+/* Who is in a set. A set is a poller with names: members are found by their key in a tree (search.h), and by events through their place
+ * in the poller. Those that have lanes are kept apart, since these have to be looked at before each sleep, and the others cost nothing. */
 #include "set.h"
 
 #include <errno.h>
@@ -9,41 +8,12 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
-#include "deadline.h"
-#include "fork.h"
 #include "guard.h"
 #include "lane_writer.h"
 #include "lanes.h"
-#include "poller.h"
+#include "members.h"
 #include "receiver.h"
 #include "sender.h"
-
-/* What a set registers with its poller. */
-enum { WATCHES_MEMBER = RECEIVER_LANE + 1 };
-
-/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing, after 2, 4 and at last so
- * many. */
-#define ANSWERS_BETWEEN_LOOKS 256
-
-struct member {
-        uint64_t key;                   /* First, for the tree's comparison. */
-        struct leat_receiver *receiver; /* Both NULL: only a descriptor. */
-        struct leat_sender *sender;
-        bool watches_lane; /* Not the channel's socket any more. */
-        struct member *next, *previous;
-        uint32_t place;
-};
-
-struct leat_set_members {
-        struct poller poller;
-        void *tree;
-        struct member *first, *last;
-        struct member *turn; /* Whose lanes are looked at next; NULL: the first's. */
-        size_t n_lanes;      /* Of all receivers in it, and one for each sender. */
-        unsigned until_look; /* So many answers more, then the sockets are looked at. */
-        unsigned gap;        /* So many the next time. */
-        struct spinner spinner;
-};
 
 static int compare_keys(const void *a, const void *b) {
         uint64_t key_a = *(const uint64_t *) a, key_b = *(const uint64_t *) b;
@@ -88,12 +58,6 @@ static int insert_member(struct leat_set_members *set, struct member *member, in
                 (void) tdelete(member, &set->tree, compare_keys);
                 return r;
         }
-        member->previous = set->last;
-        if (set->last)
-                set->last->next = member;
-        else
-                set->first = member;
-        set->last = member;
         return 0;
 }
 
@@ -116,12 +80,34 @@ static int add_member(leat_set set, struct member wanted, int fd, uint32_t event
         return r;
 }
 
+/* It is looked at from now on, behind all the others. */
+static void gain_lane(struct leat_set_members *set, struct member *member) {
+        if (member->n_lanes++ > 0)
+                return;
+        if (!set->turn) {
+                set->turn = member->next = member->previous = member;
+                return;
+        }
+        member->next = set->turn;
+        member->previous = set->turn->previous;
+        member->previous->next = member->next->previous = member;
+}
+
+static void lose_lane(struct leat_set_members *set, struct member *member) {
+        if (--member->n_lanes > 0)
+                return;
+        if (set->turn == member)
+                set->turn = member->next == member ? NULL : member->next;
+        member->next->previous = member->previous;
+        member->previous->next = member->next;
+}
+
 int set_watch_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
         int r = poller_add(&receiver->set->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
                            RECEIVER_LANE, lane, &lane->set_place);
 
         if (r == 0)
-                receiver->set->n_lanes++;
+                gain_lane(receiver->set, find_member(receiver->set, receiver->set_key));
         return r;
 }
 
@@ -130,7 +116,7 @@ void set_forget_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
                 return;
         poller_remove(&receiver->set->poller, lane->set_place);
         lane->set_place = POLLER_NOWHERE;
-        receiver->set->n_lanes--;
+        lose_lane(receiver->set, find_member(receiver->set, receiver->set_key));
 }
 
 void set_forget_socket(struct leat_receiver *receiver) {
@@ -140,8 +126,7 @@ void set_forget_socket(struct leat_receiver *receiver) {
         member->place = POLLER_NOWHERE;
 }
 
-/* A sender that got a lane is ready by that, and no longer by the channel's socket. */
-static int watch_sender(struct leat_set_members *set, struct member *member) {
+int set_watch_sender(struct leat_set_members *set, struct member *member) {
         uint32_t place;
         int r;
 
@@ -179,17 +164,7 @@ static void remove_member(struct leat_set_members *set, struct member *member) {
                 member->receiver->set = NULL;
         }
         if (member->sender)
-                set->n_lanes--;
-        if (set->turn == member)
-                set->turn = member->next;
-        if (member->next)
-                member->next->previous = member->previous;
-        else
-                set->last = member->previous;
-        if (member->previous)
-                member->previous->next = member->next;
-        else
-                set->first = member->next;
+                lose_lane(set, member);
         (void) tdelete(member, &set->tree, compare_keys);
         free(member);
 }
@@ -231,8 +206,8 @@ int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) 
                        EPOLLOUT);
         if (r < 0)
                 return r;
-        set.object->n_lanes++;
-        return watch_sender(set.object, find_member(set.object, key));
+        gain_lane(set.object, find_member(set.object, key));
+        return set_watch_sender(set.object, find_member(set.object, key));
 }
 
 int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {
@@ -259,201 +234,14 @@ int leat_set_remove(leat_set set, uint64_t key) {
         return 0;
 }
 
-/* ---- waiting ---- */
-
-static bool is_ready_by_lane(const struct member *member) {
-        if (member->sender)
-                return member->sender->lane && lane_writer_has_room(member->sender->lane);
-        return member->receiver && member->receiver->lanes && lanes_have_something(member->receiver);
-}
-
-/* The next member in turn whose lanes have something. */
-static const struct member *next_with_lanes(struct leat_set_members *set) {
-        struct member *start = set->turn ? set->turn : set->first, *member = start;
-
-        if (set->n_lanes == 0 || !start)
-                return NULL;
-        do {
-                struct member *next = member->next ? member->next : set->first;
-
-                if (is_ready_by_lane(member)) {
-                        set->turn = next;
-                        return member;
-                }
-                member = next;
-        } while (member != start);
-        return NULL;
-}
-
-/* The next member of the batch; what is about a lane is only noted. */
-static const struct member *next_event(struct leat_set_members *set) {
-        struct poller_event event;
-
-        while (poller_next(&set->poller, &event)) {
-                struct member *member = event.owner;
-
-                if (event.kind == RECEIVER_LANE) {
-                        lanes_notice(event.owner, event.events);
-                        continue;
-                }
-                if (member->receiver && member->receiver->lanes)
-                        member->receiver->lanes->socket_is_ready = true;
-                return member;
-        }
-        return NULL;
-}
-
-static const struct member *next_ready(struct leat_set_members *set) {
-        const struct member *member = next_event(set);
-
-        if (member)
-                return member;
-        member = next_with_lanes(set);
-        if (member)
-                set->until_look = set->until_look > 0 ? set->until_look - 1 : 0;
-        else
-                set->until_look = set->gap = 1;
-        return member;
-}
-
-/* Sockets get their turn between answers of lanes. */
-static int look(struct leat_set_members *set) {
-        int r = poller_fetch(&set->poller, LEAT_NOW);
-
-        set->gap = r > 0 ? 1 : set->gap < ANSWERS_BETWEEN_LOOKS ? set->gap * 2 : ANSWERS_BETWEEN_LOOKS;
-        set->until_look = set->gap = set->gap ? set->gap : 1;
-        return r;
-}
-
-/* Whether a lane's other side may be at work on another core than this one. */
-static bool works_elsewhere(const struct member *member, uint32_t core) {
-        uint32_t other = core;
-
-        if (member->sender && member->sender->lane && !lane_writer_is_inherited(member->sender->lane))
-                other = ring_reader_core(&member->sender->lane->ring);
-        else if (member->receiver && member->receiver->lanes)
-                other = lanes_other_core(member->receiver->lanes, core);
-        return other != core;
-}
-
-static bool spin(struct leat_set_members *set) {
-        const struct member *member = set->first;
-        uint32_t core = spin_core();
-
-        if (set->n_lanes == 0)
-                return false;
-        while (member && !works_elsewhere(member, core))
-                member = member->next;
-        if (!member || !spin_may(&set->spinner, 0))
-                return false;
-        spin_start(&set->spinner);
-        do
-                if (next_with_lanes(set)) {
-                        spin_succeeded(&set->spinner);
-                        return true;
-                }
-        while (spin_goes_on(&set->spinner));
-        return false;
-}
-
-/* All lanes of all members are armed: true, and their bells will tell. */
-static bool arm_lanes(struct leat_set_members *set) {
-        if (set->n_lanes == 0)
-                return true;
-        for (struct member *member = set->first; member; member = member->next) {
-                if (member->sender && watch_sender(set, member) == 0 && member->sender->lane &&
-                    !lane_writer_arm(member->sender->lane))
-                        return false;
-                if (member->receiver && member->receiver->lanes && !lanes_arm(member->receiver))
-                        return false;
-        }
-        return true;
-}
-
-static int sleep_until(struct leat_set_members *set, leat_deadline deadline) {
-        int64_t before;
-        int r;
-
-        if (set->n_lanes == 0)
-                return poller_fetch(&set->poller, deadline);
-        if (!arm_lanes(set))
-                return 0;
-        if (deadline == LEAT_NOW)
-                return poller_fetch(&set->poller, deadline);
-        before = deadline_now();
-        r = poller_fetch(&set->poller, deadline);
-        spin_slept(&set->spinner, deadline_now() - before);
-        return r;
-}
-
-static int wait_for_member(struct leat_set_members *set, uint64_t *ret_key, leat_deadline deadline) {
-        const struct member *member;
-        bool has_waited = false;
-        int r = poller_open(&set->poller);
-
-        if (r < 0)
-                return r;
-        if (set->n_lanes > 0 && set->until_look == 0) {
-                (void) look(set);
-                has_waited = true;
-        }
-        while (!(member = next_ready(set))) {
-                if (has_waited && deadline_passed(deadline))
-                        return deadline == LEAT_NOW ? LEAT_EMPTY : LEAT_TIMEOUT;
-                if (deadline != LEAT_NOW && spin(set))
-                        continue;
-                r = sleep_until(set, deadline);
-                if (r < 0 && r != -EINTR)
-                        return r;
-                has_waited = true;
-        }
-        *ret_key = member->key;
-        return 0;
-}
-
-int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
-        const struct member *member;
-
-        if (!set.object)
-                return -EBADF;
-        /* While lanes are busy nothing below calls the system. */
-        if (set.object->until_look > 0 && !poller_has_fetched(&set.object->poller) &&
-            set.object->poller.process == fork_generation()) {
-                member = next_with_lanes(set.object);
-                if (member) {
-                        set.object->until_look--;
-                        *ret_key = member->key;
-                        return 0;
-                }
-        }
-        CALL_GUARD;
-        return wait_for_member(set.object, ret_key, deadline);
-}
-
-int leat_set_arm(leat_set set, int *ret_descriptor) {
-        CALL_GUARD;
-        int r;
-
-        if (!set.object)
-                return -EBADF;
-        r = poller_open(&set.object->poller);
-        if (r < 0)
-                return r;
-        if (poller_has_fetched(&set.object->poller) || next_with_lanes(set.object) ||
-            !arm_lanes(set.object) || poller_is_readable(&set.object->poller))
-                return LEAT_MORE;
-        *ret_descriptor = set.object->poller.fd;
-        return 0;
-}
-
 void leat_set_close(leat_set *set) {
         struct leat_set_members *closed = take_pointer(&set->object);
         CALL_GUARD;
 
         if (!closed)
                 return;
-        while (closed->first)
-                remove_member(closed, closed->first);
+        while (closed->tree)
+                remove_member(closed, *(struct member **) closed->tree);
         poller_close(&closed->poller);
         free(closed);
 }
