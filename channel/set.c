@@ -197,6 +197,7 @@ int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t
 }
 
 int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) {
+        struct member *member;
         CALL_GUARD;
         int r;
 
@@ -206,8 +207,12 @@ int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) 
                        EPOLLOUT);
         if (r < 0)
                 return r;
-        gain_lane(set.object, find_member(set.object, key));
-        return set_watch_sender(set.object, find_member(set.object, key));
+        member = find_member(set.object, key);
+        gain_lane(set.object, member);
+        r = set_watch_sender(set.object, member);
+        if (r < 0)
+                remove_member(set.object, member);
+        return r;
 }
 
 int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {

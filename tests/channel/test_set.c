@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <leat/leat.h>
@@ -399,6 +400,128 @@ Test(set, a_waiter_that_is_stopped_and_continued_misses_nothing) {
         number_sender_close(&tx);
         cr_assert_eq(wait_for_exit(child), 0);
         number_receiver_close(&back_rx);
+}
+
+/* ---- members with lanes ---- */
+
+enum { CROWD = 400 };
+
+struct crowd {
+        number_sender tx[CROWD];
+        number_receiver rx[CROWD];
+};
+
+static void add_channel(enum leat_lanes lanes, number_sender *ret_tx, number_receiver *ret_rx, uint64_t key) {
+        struct leat_channel_options options = { .lanes = lanes };
+
+        cr_assert_eq(number_channel_with(&options, ret_tx, ret_rx), 0);
+        cr_assert_eq(number_set_add(set, *ret_rx, key), 0);
+}
+
+Test(set, members_with_lanes_have_their_turns_whoever_comes_and_goes_between_them) {
+        enum { LANES = 4 };
+        number_sender tx[LANES], quiet_tx;
+        number_receiver rx[LANES], quiet_rx;
+        int n_heard[LANES] = { 0 };
+        number got;
+        uint64_t key;
+
+        for (uint64_t i = 0; i < LANES; i++) {
+                add_channel(LEAT_LANES_ALWAYS, &tx[i], &rx[i], i);
+                cr_assert_eq(number_send(tx[i], &(number){ 1 }, LEAT_NOW), 0);
+        }
+        add_channel(LEAT_LANES_NEVER, &quiet_tx, &quiet_rx, 99);
+        for (int i = 0; i < 3 * LANES; i++) {
+                cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), 0);
+                cr_assert_lt(key, LANES);
+                n_heard[key]++; /* Not read, so it stays ready. */
+        }
+        for (int i = 0; i < LANES; i++)
+                cr_assert_eq(n_heard[i], 3, "%d had %d turns", i, n_heard[i]);
+        /* The next one, then the next but one, then the last of all. */
+        cr_assert_eq(leat_set_wait(set, &key, LEAT_NOW), 0);
+        cr_assert_eq(leat_set_remove(set, (key + 1) % LANES), 0);
+        number_receiver_close(&rx[(key + 2) % LANES]);
+        cr_assert_eq(number_recv(rx[key], &got, LEAT_NOW), 0);
+        expect_key((key + 3) % LANES);
+        cr_assert_eq(leat_set_remove(set, (key + 3) % LANES), 0);
+        expect_nothing();
+        cr_assert_eq(leat_set_remove(set, key), 0);
+        expect_nothing();
+        cr_assert_eq(number_set_add(set, rx[(key + 1) % LANES], 7), 0);
+        expect_key(7);
+        for (int i = 0; i < LANES; i++) {
+                number_sender_close(&tx[i]);
+                number_receiver_close(&rx[i]);
+        }
+        number_sender_close(&quiet_tx);
+        number_receiver_close(&quiet_rx);
+}
+
+static int64_t cpu_time(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The least of several rounds, since a machine may be busy with something else. */
+static int64_t time_of_waits(number_sender tx, number_receiver rx) {
+        int64_t least = INT64_MAX;
+        number got;
+
+        for (int round = 0; round < 10; round++) {
+                int64_t begun = cpu_time(), took;
+
+                for (int i = 0; i < 500; i++) {
+                        cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
+                        expect_key(1);
+                        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+                }
+                took = cpu_time() - begun;
+                if (took < least)
+                        least = took;
+        }
+        return least;
+}
+
+/* To walk all of them makes it some 40 times as long. */
+Test(set, a_wait_costs_the_same_however_many_quiet_members_there_are_without_lanes) {
+        static struct crowd crowd;
+        number_sender tx;
+        number_receiver rx;
+        int64_t alone, among_many;
+
+        add_channel(LEAT_LANES_ALWAYS, &tx, &rx, 1);
+        alone = time_of_waits(tx, rx);
+        for (uint64_t i = 0; i < CROWD; i++)
+                add_channel(LEAT_LANES_NEVER, &crowd.tx[i], &crowd.rx[i], 2 + i);
+        among_many = time_of_waits(tx, rx);
+        cr_assert_lt(among_many, 5 * alone, "%lld ns for 500 waits, and %lld among many",
+                     (long long) alone, (long long) among_many);
+        for (int i = 0; i < CROWD; i++) {
+                number_sender_close(&crowd.tx[i]);
+                number_receiver_close(&crowd.rx[i]);
+        }
+        number_sender_close(&tx);
+        number_receiver_close(&rx);
+}
+
+Test(set, a_sender_that_cannot_be_added_is_not_in_it) {
+        struct leat_channel_options options = { .lanes = LEAT_LANES_ALWAYS };
+        number_sender tx;
+        number_receiver rx;
+
+        cr_assert_eq(number_channel_with(&options, &tx, &rx), 0);
+        cr_assert_eq(number_set_add_sender(set, tx, 1), 0);
+        cr_assert_eq(number_set_add_sender(set, tx, 2), -EEXIST);
+        cr_assert_eq(leat_set_remove(set, 2), -ENOENT);
+        expect_key(1);
+        expect_key(1);
+        cr_assert_eq(leat_set_remove(set, 1), 0);
+        expect_nothing();
+        number_receiver_close(&rx);
+        number_sender_close(&tx);
 }
 
 /* ---- fork ---- */
