@@ -2,17 +2,7 @@
 #ifndef LEAT_CHANNEL_INCOMING_H
 #define LEAT_CHANNEL_INCOMING_H
 
-#include "leat/deadline.h"
-#include "receiver.h"
-
-/* It lives in the receiver's rooms until the next one is taken; its handles are in the receiver's inbox. */
-struct incoming {
-        uint8_t encoding;
-        bool is_shared; /* Raw bytes that lie in a lane, where their sender can still write; not for us to change. */
-        uint8_t *body;
-        size_t size;
-        size_t budget; /* How much memory the message may still take when it is decoded. */
-};
+#include "intake.h"
 
 /* The message before it expires as soon as a packet has come. Results as leat_receiver_recv. */
 int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
@@ -32,8 +22,5 @@ int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *
 
 /* Copies what is shared. 0; -ENOMEM. */
 int incoming_make_own(struct leat_receiver *receiver, struct incoming *incoming);
-
-/* What was taken turns out to be no good: its handles are closed and its memory is given back at once. */
-void incoming_reject(struct leat_receiver *receiver);
 
 #endif

@@ -75,22 +75,20 @@ static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type 
         return true;
 }
 
-/* Adds a lane that both ends know already, in one process: open from the start. Owns both descriptors after success only.
- * 0; LEAT_REFUSED over the limits; negative errno. */
+/* Adds a lane, within the receiver's limits. It is watched from now on, but not read before it is open. Owns both descriptors after
+ * success only. 0; LEAT_REFUSED over the limits; negative errno. */
+int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+              struct lane_reader **ret_lane);
+
+/* As above, one that both ends know already, in one process: it is open from the start. */
 int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
 
-/* Adds a lane that came along with its receiver, not open yet and unwatched; its new owner's limits are not asked. Otherwise as
- * above. */
+/* One that came along with its receiver, unwatched; its new owner's limits are not asked. Otherwise as above. */
 int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                     struct lane_reader **ret_lane);
 
 /* It is known as what the receiver receives. */
 void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit);
-
-/* An offer that came by the channel's socket, with its two descriptors, which are taken over. It is answered. */
-void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
-void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity);
-void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier);
 
 /* The lane of that name; NULL when there is none (any more). */
 struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity);

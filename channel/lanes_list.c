@@ -122,8 +122,8 @@ int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *off
         return r;
 }
 
-static int add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
-               struct lane_reader **ret_lane) {
+int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
+              struct lane_reader **ret_lane) {
         struct lane_reader *lane;
         int r = make_lanes(receiver);
 
@@ -158,55 +158,11 @@ void lanes_open(struct lane_reader *lane) {
 
 int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
         struct lane_reader *lane;
-        int r = add(receiver, offer, memory, socket, &lane);
+        int r = lanes_add(receiver, offer, memory, socket, &lane);
 
         if (r == 0)
                 lanes_open(lane);
         return r;
-}
-
-void lanes_consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
-        uint8_t answer = LANE_ACCEPTED;
-        struct lane_reader *lane;
-        bool is_socket = descriptor_is_channel_socket(socket);
-        int r = LEAT_REFUSED;
-
-        if (is_socket && !lanes_find(receiver, &offer->identity) && offer->size <= RING_MAX_SIZE &&
-            ring_memory_is_size((size_t) offer->size))
-                r = ring_memory_check(memory, (size_t) offer->size);
-        if (r == 0)
-                r = add(receiver, offer, memory, socket, &lane);
-        if (r == 0)
-                (void) ring_reader_arm(
-                        &lane->ring); /* Its first record rings, should the marker not come by here. */
-        else
-                answer = LANE_REFUSED;
-        if (is_socket)
-                (void) send(socket, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (r != 0) {
-                receiver->cut |= descriptor_dispose(memory) < 0;
-                receiver->cut |= descriptor_dispose(socket) < 0;
-        }
-}
-
-void lanes_mark(struct leat_receiver *receiver, const struct lane_identity *identity) {
-        struct lane_reader *lane = lanes_find(receiver, identity);
-
-        if (lane && !lane->is_open)
-                lanes_open(lane);
-}
-
-void lanes_bar(struct leat_receiver *receiver, const struct lane_barrier *barrier) {
-        struct lane_reader *lane = lanes_find(receiver, &barrier->identity);
-
-        if (!lane || !lane->is_open || lane->ring.position >= barrier->position)
-                return;
-        if (barrier->position - lane->ring.position > lane->ring.limit) {
-                lanes_drop(receiver, lane); /* There is no room for so much. */
-                return;
-        }
-        receiver->lanes->barrier = *barrier;
-        receiver->lanes->has_barrier = true;
 }
 
 /* ---- going ---- */

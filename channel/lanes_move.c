@@ -268,7 +268,7 @@ static int resume(struct lane_reader *lane, const struct row *row, int gathered,
         lane->total = row->total;
         lane->arrived = row->arrived;
         if (row->flags & ROW_OPEN)
-                lanes_mark(lane->receiver, &lane->identity);
+                lanes_open(lane);
         if (!brings_bytes(row) || size == 0)
                 return 0;
         r = buffer_reserve(&lane->gathered, size);

@@ -240,11 +240,7 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
 
 /* The caller's room may hold a message that is still in use, which a packet about lanes must not end. */
 static void keep_start(struct packet *packet) {
-        bool is_about_lanes = packet->spares_room && packet->size >= PACKET_HEADER_SIZE &&
-                              packet->size <= PACKET_START_SIZE && packet->start[1] >= PACKET_OFFER &&
-                              packet->start[1] <= PACKET_BARRIER;
-
-        if (!is_about_lanes)
+        if (!packet->spares_room || !packet_is_about_lanes(packet))
                 memcpy(packet->data, packet->start,
                        packet->size < PACKET_START_SIZE ? packet->size : PACKET_START_SIZE);
 }

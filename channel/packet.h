@@ -86,6 +86,12 @@ struct packet {
         bool fds_are_lost; /* Not all descriptors arrived. */
 };
 
+/* An offer, a marker or a barrier, by what it says it is. */
+static inline bool packet_is_about_lanes(const struct packet *packet) {
+        return packet->size >= PACKET_HEADER_SIZE && packet->size <= PACKET_START_SIZE &&
+               packet->start[1] >= PACKET_OFFER && packet->start[1] <= PACKET_BARRIER;
+}
+
 /* Prepares a socket to be one that senders wait on. */
 void packet_prepare_sending(int fd);
 

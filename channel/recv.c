@@ -69,7 +69,7 @@ static int show(struct leat_receiver *receiver, const struct plan *plan, const s
         if (r != 0) {
                 CALL_GUARD;
 
-                incoming_reject(receiver);
+                intake_reject(receiver);
         }
         return r;
 }
