@@ -1,5 +1,5 @@
 /* What both ends of a lane agree on: its name, the packets about it on the channel's socket, the records in its ring, and the
- * bell. A lane is a ring in pooled memory and a socket pair of its own, between one sender and the channel's receiver. */
+ * bell. A lane is a ring in shared memory and a socket pair of its own, between one sender and the channel's receiver. */
 #ifndef LEAT_CHANNEL_LANE_H
 #define LEAT_CHANNEL_LANE_H
 

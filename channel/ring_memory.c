@@ -1,4 +1,4 @@
-/* Rings live in pooled memory: a memfd sealed against shrinking and growing, so that no access can ever be beyond its end
+/* Rings live in writable memory: a memfd sealed against shrinking and growing, so that no access can ever be beyond its end
  * (SIGBUS), and not against writing, so that both sides can go on using it. What is in it may change at any moment.
  *
  * The other side can still punch its pages out, see fallocate(2): then zeros appear, and new pages are allocated. That it could
@@ -31,7 +31,7 @@ int ring_memory_create(size_t size, int *ret_fd) {
         r = check_page_size();
         if (r < 0)
                 return r;
-        return memory_create_pooled(RING_WORDS_SIZE + size, ret_fd);
+        return memory_create_writable(RING_WORDS_SIZE + size, ret_fd);
 }
 
 int ring_memory_check(int fd, size_t size) {
@@ -40,14 +40,14 @@ int ring_memory_check(int fd, size_t size) {
 
         if (!ring_memory_is_size(size))
                 return LEAT_MALFORMED;
-        r = memory_check_pooled(fd, RING_WORDS_SIZE + size, &found);
+        r = memory_check_writable(fd, RING_WORDS_SIZE + size, &found);
         if (r != 0)
                 return LEAT_MALFORMED;
         return found == RING_WORDS_SIZE + size ? 0 : LEAT_MALFORMED;
 }
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 
 static size_t mapped_size(size_t size) {
@@ -86,7 +86,7 @@ int ring_memory_map(int fd, size_t size, void **ret_memory) {
 }
 
 void ring_memory_populate(void *memory, size_t size) {
-        (void) madvise(memory, RING_WORDS_SIZE + size, MADV_POPULATE_WRITE);
+        (void) madvise(memory, RING_WORDS_SIZE + size, MADV_POPULATE_READ);
 }
 
 void *ring_memory_unmap(void *memory, size_t size) {

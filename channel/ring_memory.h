@@ -20,8 +20,9 @@ int ring_memory_check(int fd, size_t size);
  * (locked memory), -EACCES. The descriptor is not needed any more after that. */
 int ring_memory_map(int fd, size_t size, void **ret_memory);
 
-/* Gets the pages of a mapping ready for writing at once, which costs a third of doing it one by one when they are first written to
- * (Linux 5.14; before that it does nothing). The second half of the data is left: only what is written across the end needs it. */
+/* Puts the pages of a mapping into place at once, which costs a third of doing it one by one when they are first written to (Linux
+ * 5.14; before that it does nothing). To ask for reading is enough, as the pages are there: they come many at a time, and writable.
+ * The second half of the data is left: only what is written across the end needs it. */
 void ring_memory_populate(void *memory, size_t size);
 
 /* NULL is fine. Returns NULL. Never in a forked child, where something else may be at that address. */

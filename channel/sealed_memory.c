@@ -2,7 +2,7 @@
  * they are, twice if it likes, and finds the same; that is what makes large messages cheap between processes
  * that do not trust each other. Here are the making of one, and the checks that earn one this trust.
  *
- * Pooled memory, which rings live in, is made and checked the same way, but stays writable: of it one can only
+ * Writable memory, which rings live in, is made and checked the same way, but stays writable: of it one can only
  * trust that it is there, all of it, and stays there. */
 #include <errno.h>
 #include <fcntl.h>
@@ -190,22 +190,14 @@ int memory_create_filled(unsigned char byte, size_t size, int *ret_fd) {
         return r;
 }
 
-/* fallocate(2) is interrupted by signals; what it has allocated by then it gives back. */
-static int allocate(int fd, size_t size) {
-        int r;
-
-        do
-                r = fallocate(fd, 0, 0, (off_t) size);
-        while (r < 0 && errno == EINTR);
-        return r < 0 ? -errno : 0;
-}
-
-int memory_create_pooled(size_t size, int *ret_fd) {
+/* Written and not allocated by fallocate(2): what that leaves to be cleared costs more at the first touch of each page than the
+ * copying of zeros does here, and pages that are filled can be mapped many at a time. */
+int memory_create_writable(size_t size, int *ret_fd) {
         close_cleanup int fd = -1;
         int r = begin(size, &fd);
 
         if (r == 0)
-                r = allocate(fd, size);
+                r = write_filling(fd, 0, size);
         if (r == 0)
                 r = seal(fd, SIZE_SEALS);
         if (r == 0)
@@ -276,7 +268,7 @@ int memory_read(int fd, size_t offset, void *to, size_t size) {
         return 0;
 }
 
-int memory_check_pooled(int fd, size_t limit, size_t *ret_size) {
+int memory_check_writable(int fd, size_t limit, size_t *ret_size) {
         int flags;
 
         if (!has_seals(fd, SIZE_SEALS, WRITE_SEALS))

@@ -1,4 +1,4 @@
-/* Sealed memfds: how to make one, and how to know one. Two kinds: *sealed* memory can no longer be changed by anybody; *pooled*
+/* Sealed memfds: how to make one, and how to know one. Two kinds: *sealed* memory can no longer be changed by anybody; *writable*
  * memory keeps its size and may be written by all who have it. */
 #ifndef LEAT_CHANNEL_SEALED_MEMORY_H
 #define LEAT_CHANNEL_SEALED_MEMORY_H
@@ -20,10 +20,10 @@ int memory_check_sealed(int fd, size_t limit, size_t *ret_size);
 /* Reads bytes of sealed memory that was checked. 0; LEAT_MALFORMED: it has not so many. */
 int memory_read(int fd, size_t offset, void *to, size_t size);
 
-/* New pooled memory of `size` bytes, all zero and all allocated. Errors as above. */
-int memory_create_pooled(size_t size, int *ret_fd);
+/* New writable memory of `size` bytes, all zero and all allocated. Errors as above. */
+int memory_create_writable(size_t size, int *ret_fd);
 
-/* Whether `fd` is pooled memory that can safely be mapped, read and written; otherwise as above. */
-int memory_check_pooled(int fd, size_t limit, size_t *ret_size);
+/* Whether `fd` is writable memory that can safely be mapped, read and written; otherwise as above. */
+int memory_check_writable(int fd, size_t limit, size_t *ret_size);
 
 #endif

@@ -26,6 +26,10 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 static int before;
 
 static void start(void) {
@@ -129,6 +133,34 @@ Test(ring_memory, is_the_same_for_all_who_map_it) {
         (void) close(fd);
         (void) ring_memory_unmap(one, SIZE);
         (void) ring_memory_unmap(other, SIZE);
+}
+
+static long count_faults(void) {
+        struct rusage usage;
+
+        cr_assert_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+        return usage.ru_minflt + usage.ru_majflt;
+}
+
+Test(ring_memory, is_written_to_without_a_fault_for_each_page_once_it_is_populated) {
+        const size_t size = (size_t) 1 << 20;
+        int fd = create(size);
+        uint8_t *memory = map(fd, size);
+        long faults;
+
+        if (madvise(memory, 0, MADV_POPULATE_READ) < 0) {
+                (void) ring_memory_unmap(memory, size);
+                (void) close(fd);
+                cr_skip_test("a system older than Linux 5.14");
+        }
+        ring_memory_populate(memory, size);
+        faults = count_faults();
+        for (size_t i = 0; i < RING_WORDS_SIZE + size; i += 4096)
+                memory[i] = 1;
+        faults = count_faults() - faults;
+        cr_assert_lt(faults, 10, "%ld faults for %zu pages", faults, (RING_WORDS_SIZE + size) / 4096);
+        (void) ring_memory_unmap(memory, size);
+        (void) close(fd);
 }
 
 Test(ring_memory, is_unmapped_as_a_whole) {
