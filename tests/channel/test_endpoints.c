@@ -12,6 +12,7 @@
 #include <leat/leat.h>
 
 #include "support.h"
+#include "transport.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(text, (string, words));
@@ -227,12 +228,9 @@ Test(endpoints, a_channel_ends_with_the_last_clone_and_not_before) {
         number_receiver rx;
         number got;
 
-        int with_channel;
-
         cr_assert_eq(number_channel(&tx, &rx), 0);
-        with_channel = count_descriptors();
         cr_assert_eq(number_sender_clone(tx, &clone), 0);
-        cr_assert_eq(count_descriptors(), with_channel, "a clone costs no descriptor");
+        cr_assert_eq(count_descriptors(), before + descriptors_of_channel(), "a clone costs no descriptor");
         number_sender_close(&tx);
         cr_assert_eq(number_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
         cr_assert_eq(number_send(clone, &(number){ 3 }, LEAT_NOW), 0);

@@ -12,6 +12,7 @@
 #include "sender.h"
 
 #include "support.h"
+#include "transport.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(text, (string, words));
@@ -58,13 +59,24 @@ static void expect_number(number_receiver receiver, uint64_t value) {
         cr_assert_eq(got.value, value);
 }
 
-/* Of messages with a handle and without: in a lane they take different room. */
+static void expect_two_numbers(number_receiver receiver) {
+        number first, second;
+
+        cr_assert_eq(number_recv(receiver, &first, LEAT_NOW), 0);
+        cr_assert_eq(number_recv(receiver, &second, LEAT_NOW), 0);
+        cr_assert(first.value == 1 || first.value == 2);
+        cr_assert_eq(second.value, 3 - first.value);
+}
+
 static void fill(number_sender lent) {
         int r;
 
         while ((r = parcel_send(tx, &(parcel){ 0 }, LEAT_NOW)) == 0)
                 ;
         cr_assert_eq(r, LEAT_FULL);
+        if (!lanes_from_the_start())
+                return;
+        /* One with a handle takes less of a lane: its body goes by the lane's socket. */
         while ((r = parcel_send(tx, &(parcel){ .done = lent }, LEAT_NOW)) == 0)
                 ;
         cr_assert_eq(r, LEAT_FULL);
@@ -79,9 +91,13 @@ Test(handles, a_lent_sender_works_there_and_stays_open_here) {
         cr_assert_eq(parcel_send(tx, &(parcel){ .done = done }, LEAT_NOW), 0);
         cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), 0);
         cr_assert_eq(number_send(got.done, &(number){ 1 }, LEAT_NOW), 0);
-        expect_number(answers, 1);
         cr_assert_eq(number_send(done, &(number){ 2 }, LEAT_NOW), 0);
-        expect_number(answers, 2);
+        if (lanes_from_the_start()) { /* By the socket the one, by the lane the other: two senders have no order between them. */
+                expect_two_numbers(answers);
+        } else {
+                expect_number(answers, 1);
+                expect_number(answers, 2);
+        }
         number_sender_close(&done);
         number_receiver_close(&answers);
 }
@@ -303,7 +319,6 @@ Test(handles, a_sender_whose_receiver_is_gone_can_travel_and_be_cloned) {
 }
 
 Test(handles, an_unset_handle_sends_nothing_and_is_no_descriptor_0) {
-        int before_message = count_descriptors();
         parcel got;
 
         memset(&got, 0xff, sizeof(got));
@@ -315,7 +330,7 @@ Test(handles, an_unset_handle_sends_nothing_and_is_no_descriptor_0) {
         cr_assert_eq(leat_descriptor_take(&got.file), -1);
         cr_assert_null(got.frame.object);
         cr_assert_eq(got.all.count, 0);
-        cr_assert_eq(count_descriptors(), before_message);
+        cr_assert_eq(count_descriptors(), before + descriptors_of_channel());
 }
 
 Test(handles, a_descriptor_arrives_close_on_exec_and_another_number) {
