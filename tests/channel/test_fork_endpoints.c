@@ -13,6 +13,7 @@
 
 #include "in_child.h"
 #include "support.h"
+#include "transport.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(blob, (u32, who), (u32, sequence), (bytes, data));
@@ -142,8 +143,8 @@ Test(fork_endpoints, a_child_that_closes_its_copies_takes_nothing_from_its_paren
 }
 
 Test(fork_endpoints, a_receiver_is_armed_anew_in_a_child_and_stays_armed_in_its_parent) {
-        /* With a lane the child's receive would be the end of the parent's. */
-        struct leat_channel_options options = { .lanes = LEAT_LANES_NEVER };
+        /* With lanes only one can go on: see test_fork_lanes.c. */
+        struct leat_channel_options options = on_its_socket();
         struct pollfd poll_fd = { .events = POLLIN };
         number_sender tx;
         number_receiver rx;
