@@ -231,7 +231,7 @@ Test(lane_reader, the_limit_itself_is_not_over_it) {
 
 Test(lane_reader, memory_grows_with_what_arrives_and_not_with_what_is_claimed) {
         struct lane_message message;
-        size_t arrived = 8;
+        size_t arrived = 8, kept;
 
         put_first(LANE_STREAM_MAX, pattern(), arrived);
         cr_assert_eq(take_with(SIZE_MAX, &message), LEAT_EMPTY);
@@ -246,6 +246,19 @@ Test(lane_reader, memory_grows_with_what_arrives_and_not_with_what_is_claimed) {
                 lane_reader_publish(lane);
         }
         cr_assert_eq(message.size, LANE_STREAM_MAX);
+
+        /* The receiver takes that memory away (incoming.c), and may leave an older message's for the next one to be gathered in. */
+        kept = lane->gathered.capacity;
+        put_first(LANE_STREAM_MAX, "x", 1);
+        cr_assert_eq(take_with(SIZE_MAX, &message), LEAT_EMPTY);
+        cr_assert_eq(lane->gathered.capacity, kept, "a claim adds nothing to what is there");
+        put(LANE_ABORT, 0, NULL, 0);
+        cr_assert_eq(take_with(SIZE_MAX, &message), LEAT_EMPTY);
+        cr_assert_leq(lane->gathered.capacity, BUFFER_KEEP, "that was for one message");
+        buffer_free(&lane->gathered);
+        put_first(LANE_STREAM_MAX, "x", 1);
+        cr_assert_eq(take_with(SIZE_MAX, &message), LEAT_EMPTY);
+        cr_assert_leq(lane->gathered.capacity, 4096, "without one it begins small again");
 }
 
 /* ---- by the socket ---- */
