@@ -52,10 +52,10 @@ static void one_is_lost_and_the_next_ones_wait(void) {
                 check_equal(parcel_send(tx, &message, LEAT_NOW), 0);
         }
         last = leave_room_for(2);
-        check_equal(leat_receiver_lost(rx.object), 0);
+        check_equal(parcel_lost(rx), 0);
         for (int i = 0; i < 5; i++) {
                 check_equal(parcel_recv(rx, &got, i % 2 ? leat_after_ms(30000) : LEAT_NOW), LEAT_NO_DESCRIPTORS);
-                check_equal(leat_receiver_lost(rx.object), 1);
+                check_equal(parcel_lost(rx), 1);
         }
         for (int i = 0; i < 4; i++)
                 close(last - i);
@@ -70,7 +70,7 @@ static void one_is_lost_and_the_next_ones_wait(void) {
                 check_equal(got.files.count, 5);
         }
         check_equal(parcel_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
-        check_equal(leat_receiver_lost(rx.object), 1);
+        check_equal(parcel_lost(rx), 1);
         parcel_sender_close(&tx);
         check_equal(parcel_recv(rx, &got, LEAT_NOW), LEAT_DISCONNECTED);
         parcel_receiver_close(&rx);
@@ -147,7 +147,7 @@ static void large_messages_in_a_lane_pass(void) {
                 check_equal(got.data.size, sizeof(data));
         }
         check_equal(parcel_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
-        check_equal(leat_receiver_lost(rx.object), 0);
+        check_equal(parcel_lost(rx), 0);
         parcel_sender_close(&tx);
         parcel_receiver_close(&rx);
 }

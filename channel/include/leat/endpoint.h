@@ -135,7 +135,8 @@ LEAT_PUBLIC void leat_receiver_release(struct leat_receiver *receiver);
  * when receiving would say -EBUSY. It has to be armed anew before each poll. -EMFILE, -ENOMEM. */
 LEAT_PUBLIC int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor);
 
-/* How many messages this receiver lost to LEAT_NO_DESCRIPTORS. */
+/* How many messages this receiver lost to LEAT_NO_DESCRIPTORS; 0 for a zero receiver. The count does not go along with a receiver
+ * that is given away. */
 LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
 
 /* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED, unless another

@@ -51,6 +51,7 @@
  *     int  T_recv(T_receiver, T *ret_message, leat_deadline)                 (leat_receiver_recv)
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
  *     void T_release(T_receiver)                                             (leat_receiver_release)
+ *     uint64_t T_lost(T_receiver)                                            (leat_receiver_lost)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
@@ -255,6 +256,10 @@
         LEAT_FUNCTION_ void T##_release(T##_receiver receiver_)                                         \
         {                                                                                               \
                 leat_receiver_release(receiver_.object);                                                \
+        }                                                                                               \
+        LEAT_FUNCTION_ uint64_t T##_lost(T##_receiver receiver_)                                        \
+        {                                                                                               \
+                return leat_receiver_lost(receiver_.object);                                            \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_sender_clone(T##_sender sender_, T##_sender *ret_clone_)                 \
         {                                                                                               \
