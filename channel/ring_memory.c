@@ -2,7 +2,9 @@
  * (SIGBUS), and not against writing, so that both sides can go on using it. What is in it may change at any moment.
  *
  * The other side can still punch its pages out, see fallocate(2): then zeros appear, and new pages are allocated. That it could
- * also have left them out at first is what the check of the blocks is for. */
+ * also have left them out at first is what the check of the blocks is for.
+ *
+ * It is not used again: whoever has had it may have kept it. */
 #include "ring_memory.h"
 
 #include <errno.h>

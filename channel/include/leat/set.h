@@ -48,7 +48,8 @@ LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint6
 LEAT_PUBLIC int leat_set_remove(leat_set set, uint64_t key);
 
 /* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT. An empty set waits too. Where there are senders, or receivers
- * with lanes, waiting begins with up to 50 us of looking, unless that was in vain lately. */
+ * with lanes, waiting begins with up to 50 us of looking, unless that was in vain lately, or the other
+ * sides of all these run on the same CPU. */
 LEAT_PUBLIC int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline);
 
 /* As leat_receiver_arm, for the whole set: wait with LEAT_NOW until LEAT_EMPTY, then arm, then poll. */
