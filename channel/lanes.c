@@ -1,17 +1,11 @@
 /* A receiver with lanes has many places to look at: a ring for each of them, and sockets. Rings are looked at in turn, for that
  * costs nothing; sockets now and then, for that is a system call: after some time of receiving, when nothing is found, and when it
- * sleeps. A lane that is empty for long is armed: it costs nothing until its bell rings. */
+ * sleeps. A lane that is empty for long is armed: it is only looked at in passing then, until its bell rings. */
 #include "lanes.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 
-#include "cleanup.h"
 #include "deadline.h"
-#include "descriptor.h"
-#include "ring_memory.h"
 #include "set.h"
 
 /* A busy receiver looks at its sockets so often. */
@@ -48,7 +42,7 @@ static int look(struct leat_receiver *receiver, leat_deadline deadline) {
                 lanes->looked = deadline_now();
                 return 0;
         }
-        r = lanes_watch(receiver, &receiver->poller);
+        r = lanes_watch(receiver);
         if (r < 0)
                 return r;
         r = poller_fetch(&receiver->poller, deadline);
@@ -327,7 +321,7 @@ bool lanes_spin(struct leat_receiver *receiver) {
 static int sleep_until(struct leat_receiver *receiver, leat_deadline deadline) {
         struct lanes *lanes = receiver->lanes;
         int64_t before;
-        int r = lanes_watch(receiver, &receiver->poller);
+        int r = lanes_watch(receiver);
 
         if (r < 0)
                 return r;

@@ -119,7 +119,8 @@ int lanes_claim(struct leat_receiver *receiver);
 /* A core other than this one on which a sender of an open lane runs (0: it is not known); `core` when there is none. */
 uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core);
 
-/* Waits awake until the current lane has something; false when that is not worth it, or did not help. No system call. */
+/* Waits awake until the current lane has something; false when that is not worth it, or did not help. Calls the system only
+ * to let others have the core now and then. */
 bool lanes_spin(struct leat_receiver *receiver);
 
 /* As incoming_take(), for a receiver with lanes. */
@@ -132,8 +133,11 @@ bool lanes_have_something(struct leat_receiver *receiver);
 /* All that is awake is armed: true, and a bell will tell. False: there is something. */
 bool lanes_arm(struct leat_receiver *receiver);
 
-/* Registers all that can become ready with a poller. 0; negative errno. */
-int lanes_watch(struct leat_receiver *receiver, struct poller *poller);
+/* Registers a lane's socket with a poller, of its receiver or of a set. 0; as poller_add(). */
+int lanes_register(struct lane_reader *lane, struct poller *poller, uint32_t *ret_place);
+
+/* Registers all that can become ready with the receiver's poller. 0; negative errno. */
+int lanes_watch(struct leat_receiver *receiver);
 
 /* Something has happened at a lane's socket. */
 void lanes_notice(struct lane_reader *lane, uint32_t events);

@@ -1,15 +1,12 @@
-/* How a receiver's lanes come and go: offers and their limits, markers, barriers, ends, and who of several processes has them after
- * a fork. */
+/* How a receiver's lanes come and go: their limits, who watches their sockets, their ends, and who of several processes has them after a
+ * fork. */
 #include "lanes.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "cleanup.h"
-#include "descriptor.h"
 #include "guard.h"
-#include "ring_memory.h"
 #include "set.h"
 
 void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit) {
@@ -76,13 +73,21 @@ static int make_room(struct lanes *lanes) {
         return 0;
 }
 
+int lanes_register(struct lane_reader *lane, struct poller *poller, uint32_t *ret_place) {
+        return poller_add(poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET, RECEIVER_LANE, lane,
+                          ret_place);
+}
+
+static int watch_by_receiver(struct lane_reader *lane) {
+        if (lane->place != POLLER_NOWHERE)
+                return 0;
+        return lanes_register(lane, &lane->receiver->poller, &lane->place);
+}
+
 static int watch_lane(struct lane_reader *lane) {
         struct leat_receiver *receiver = lane->receiver;
-        int r = 0;
+        int r = receiver->place != POLLER_NOWHERE ? watch_by_receiver(lane) : 0;
 
-        if (receiver->place != POLLER_NOWHERE && lane->place == POLLER_NOWHERE)
-                r = poller_add(&receiver->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET, RECEIVER_LANE,
-                               lane, &lane->place);
         if (r == 0 && receiver->set)
                 r = set_watch_lane(receiver, lane);
         return r;
@@ -130,7 +135,7 @@ int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, in
         if (r == 0)
                 r = check_limits(receiver, offer);
         if (r == 0 && !receiver->set)
-                r = lanes_watch(receiver, &receiver->poller); /* So that no receive needs a new descriptor. */
+                r = lanes_watch(receiver); /* So that no receive needs a new descriptor. */
         if (r == 0)
                 r = add_unwatched(receiver, offer, memory, socket, &lane);
         if (r != 0)
@@ -138,7 +143,7 @@ int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, in
         r = watch_lane(lane);
         if (r < 0) {
                 lane->memory = lane->socket = -1;
-                lanes_drop(receiver, receiver->lanes->list[receiver->lanes->n - 1]);
+                lanes_drop(receiver, lane);
                 return r;
         }
         *ret_lane = lane;
@@ -240,25 +245,16 @@ struct lanes *lanes_free(struct leat_receiver *receiver) {
 
 /* ---- sockets ---- */
 
-int lanes_watch(struct leat_receiver *receiver, struct poller *poller) {
-        struct lanes *lanes = receiver->lanes;
+int lanes_watch(struct leat_receiver *receiver) {
+        const struct lanes *lanes = receiver->lanes;
+        int r = 0;
 
-        if (receiver->place == POLLER_NOWHERE && !receiver->connection->ended) {
-                int r = poller_add(poller, receiver->connection->fd, EPOLLIN, RECEIVER_SOCKET, receiver,
-                                   &receiver->place);
-
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; lanes && i < lanes->n; i++)
-                if (lanes->list[i]->place == POLLER_NOWHERE) {
-                        int r = poller_add(poller, lanes->list[i]->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
-                                           RECEIVER_LANE, lanes->list[i], &lanes->list[i]->place);
-
-                        if (r < 0)
-                                return r;
-                }
-        return poller_open(poller);
+        if (receiver->place == POLLER_NOWHERE && !receiver->connection->ended)
+                r = poller_add(&receiver->poller, receiver->connection->fd, EPOLLIN, RECEIVER_SOCKET,
+                               receiver, &receiver->place);
+        for (size_t i = 0; r == 0 && lanes && i < lanes->n; i++)
+                r = watch_by_receiver(lanes->list[i]);
+        return r == 0 ? poller_open(&receiver->poller) : r;
 }
 
 /* ---- after a fork ---- */

@@ -57,7 +57,7 @@ int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor) {
 
         if (!receiver)
                 return -EBADF;
-        r = lanes_watch(receiver, &receiver->poller);
+        r = lanes_watch(receiver);
         if (r < 0)
                 return r;
         if (receiver->lanes && (lanes_have_something(receiver) || !lanes_arm(receiver)))

@@ -103,8 +103,7 @@ static void lose_lane(struct leat_set_members *set, struct member *member) {
 }
 
 int set_watch_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
-        int r = poller_add(&receiver->set->poller, lane->socket, EPOLLIN | EPOLLRDHUP | EPOLLET,
-                           RECEIVER_LANE, lane, &lane->set_place);
+        int r = lanes_register(lane, &receiver->set->poller, &lane->set_place);
 
         if (r == 0)
                 gain_lane(receiver->set, find_member(receiver->set, receiver->set_key));
