@@ -20,26 +20,26 @@ struct value {
 };
 
 static int decode_nil(struct decoder *decoder, struct value *ret_value) {
-        struct place place = decoder_next_place(decoder);
-        unsigned kind = wanted_kind(&place);
+        const struct place *place = &decoder->next;
 
         ret_value->unused = 0;
-        if (place.kind == PLACE_SKIPPED || kind == LEAT_KIND_unit || kind >= LEAT_KIND_descriptor)
+        if (place->kind == PLACE_SKIPPED || place->wanted == LEAT_KIND_unit ||
+            place->wanted >= LEAT_KIND_descriptor)
                 return 0;
-        if (place.kind == PLACE_FIELD && place.field->shape == LEAT_SHAPE_optional)
+        if (place->kind == PLACE_FIELD && place->field->shape == LEAT_SHAPE_optional)
                 return 0;
         return decoder_malformed(decoder);
 }
 
 /* Puts a value where it belongs, if exactly that kind is wanted there. */
-static int store(struct decoder *decoder, unsigned kind, const void *value, size_t size) {
-        struct place place = decoder_next_place(decoder);
+static inline int store(struct decoder *decoder, unsigned kind, const void *value, size_t size) {
+        const struct place *place = &decoder->next;
 
-        if (place.kind == PLACE_SKIPPED)
+        if (place->kind == PLACE_SKIPPED)
                 return 0;
-        if (wanted_kind(&place) != kind)
+        if (place->wanted != kind)
                 return decoder_malformed(decoder);
-        memcpy(place.memory, value, size);
+        memcpy(place->memory, value, size);
         return 0;
 }
 
@@ -91,23 +91,23 @@ static int decode_handle(struct decoder *decoder, const struct place *place, uin
 }
 
 /* Stores a number in a field of the C type when it fits. */
-#define STORE(C, fits)                                         \
-        do {                                                   \
-                C stored = (C) number;                         \
-                if (!(fits))                                   \
-                        return decoder_malformed(decoder);     \
-                memcpy(place.memory, &stored, sizeof(stored)); \
-                return 0;                                      \
+#define STORE(C, fits)                                          \
+        do {                                                    \
+                C stored = (C) number;                          \
+                if (!(fits))                                    \
+                        return decoder_malformed(decoder);      \
+                memcpy(place->memory, &stored, sizeof(stored)); \
+                return 0;                                       \
         } while (0)
 
 static int decode_unsigned(struct decoder *decoder, uint64_t number) {
-        struct place place = decoder_next_place(decoder);
+        const struct place *place = &decoder->next;
 
-        if (place.kind == PLACE_SKIPPED)
+        if (place->kind == PLACE_SKIPPED)
                 return 0;
-        if (place.kind == PLACE_TAG)
-                return decode_tag(decoder, &place, number);
-        switch (wanted_kind(&place)) {
+        if (place->kind == PLACE_TAG)
+                return decode_tag(decoder, place, number);
+        switch (place->wanted) {
         case LEAT_KIND_u8:
                 STORE(uint8_t, number <= UINT8_MAX);
         case LEAT_KIND_u16:
@@ -125,27 +125,27 @@ static int decode_unsigned(struct decoder *decoder, uint64_t number) {
         case LEAT_KIND_i64:
                 STORE(int64_t, number <= INT64_MAX);
         case LEAT_KIND_user:
-                if (place.field->type()->kind != LEAT_TYPE_enum)
+                if (place->field->type()->kind != LEAT_TYPE_enum)
                         return decoder_malformed(decoder);
-                return decode_choice(decoder, place.field->type(), place.memory, number);
+                return decode_choice(decoder, place->field->type(), place->memory, number);
         case LEAT_KIND_descriptor:
         case LEAT_KIND_shared_memory:
         case LEAT_KIND_sender:
         case LEAT_KIND_receiver:
-                return decode_handle(decoder, &place, number);
+                return decode_handle(decoder, place, number);
         default:
                 return decoder_malformed(decoder);
         }
 }
 
 static int decode_signed(struct decoder *decoder, int64_t number) {
-        struct place place = decoder_next_place(decoder);
+        const struct place *place = &decoder->next;
 
         if (number >= 0)
                 return decode_unsigned(decoder, (uint64_t) number);
-        if (place.kind == PLACE_SKIPPED)
+        if (place->kind == PLACE_SKIPPED)
                 return 0;
-        switch (wanted_kind(&place)) {
+        switch (place->wanted) {
         case LEAT_KIND_i8:
                 STORE(int8_t, number >= INT8_MIN);
         case LEAT_KIND_i16:
@@ -161,13 +161,13 @@ static int decode_signed(struct decoder *decoder, int64_t number) {
 
 static int decode_str(struct decoder *decoder, const char *base, const char *position, unsigned size,
                       struct value *ret_value) {
-        struct place place = decoder_next_place(decoder);
+        const struct place *place = &decoder->next;
         const char *string = "";
 
         ret_value->unused = 0;
-        if (place.kind == PLACE_SKIPPED)
+        if (place->kind == PLACE_SKIPPED)
                 return 0;
-        if (wanted_kind(&place) != LEAT_KIND_string)
+        if (place->wanted != LEAT_KIND_string)
                 return decoder_malformed(decoder);
         if (size > 0) {
                 char *in_body = (char *) decoder->body + (position - base);
@@ -178,28 +178,28 @@ static int decode_str(struct decoder *decoder, const char *base, const char *pos
                 in_body[size - 1] = 0;
                 string = in_body - 1;
         }
-        memcpy(place.memory, &string, sizeof(string));
+        memcpy(place->memory, &string, sizeof(string));
         return 0;
 }
 
 static int decode_bin(struct decoder *decoder, const char *base, const char *position, unsigned size,
                       struct value *ret_value) {
-        struct place place = decoder_next_place(decoder);
+        const struct place *place = &decoder->next;
         leat_bytes bytes = { .data = size > 0 ? position : "", .size = size };
         leat_any any = { .data = bytes.data, .size = size };
 
         (void) base;
         ret_value->unused = 0;
-        if (place.kind == PLACE_SKIPPED)
+        if (place->kind == PLACE_SKIPPED)
                 return 0;
-        switch (wanted_kind(&place)) {
+        switch (place->wanted) {
         case LEAT_KIND_bytes:
-                memcpy(place.memory, &bytes, sizeof(bytes));
+                memcpy(place->memory, &bytes, sizeof(bytes));
                 return 0;
         case LEAT_KIND_any:
                 if (!decode_is_value(any.data, any.size))
                         return decoder_malformed(decoder);
-                memcpy(place.memory, &any, sizeof(any));
+                memcpy(place->memory, &any, sizeof(any));
                 return 0;
         default:
                 return decoder_malformed(decoder);
@@ -212,7 +212,7 @@ static int decode_ext(struct decoder *decoder, const char *base, const char *pos
         (void) position;
         ret_value->unused = 0;
         /* Its type byte counts; a length of 2^32 - 1 has wrapped to 0 in the parser. */
-        if (size == 0 || decoder_next_place(decoder).kind != PLACE_SKIPPED)
+        if (size == 0 || decoder->next.kind != PLACE_SKIPPED)
                 return decoder_malformed(decoder);
         return 0;
 }
@@ -269,8 +269,9 @@ static int decode_map_item(struct decoder *decoder, struct value *container, str
 #include <msgpack/unpack_template.h>
 #pragma GCC diagnostic pop
 
-static void parser_prepare(struct parser_context *parser, const struct plan *plan, size_t size) {
-        decoder_start(&parser->user, plan, size);
+static void parser_prepare(struct parser_context *parser, const struct plan *plan, size_t size,
+                           void *message) {
+        decoder_start(&parser->user, plan, size, message);
         parser_init(parser);
 }
 
@@ -283,7 +284,7 @@ static bool parse_all(struct parser_context *parser, const void *data, size_t si
 bool decode_is_value(const void *data, size_t size) {
         struct parser_context parser;
 
-        parser_prepare(&parser, NULL, size);
+        parser_prepare(&parser, NULL, size, NULL);
         return parse_all(&parser, data, size);
 }
 
@@ -291,10 +292,9 @@ static int decode_messagepack(const struct plan *plan, uint8_t *body, size_t siz
                               struct inbox *inbox, void *message) {
         struct parser_context parser;
 
-        parser_prepare(&parser, plan, size);
+        parser_prepare(&parser, plan, size, message);
         parser.user.arena = arena;
         parser.user.inbox = inbox;
-        parser.user.message = message;
         parser.user.body = body;
         return parse_all(&parser, body, size) ? 0 : parser.user.error;
 }

@@ -7,27 +7,31 @@
 
 #include <string.h>
 
-void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size) {
+void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size, void *message) {
         decoder->plan = plan;
         decoder->arena = NULL;
         decoder->inbox = NULL;
-        decoder->message = NULL;
         decoder->body = NULL;
         decoder->items_left = size;
         decoder->depth = 0;
-        decoder->top = 0;
+        decoder->frame = decoder->frames;
         decoder->error = LEAT_MALFORMED; /* Unless something else is found to be wrong. */
+        decoder->next = (struct place){ .kind = PLACE_SKIPPED };
+        if (plan)
+                decoder->next = (struct place){ .kind = PLACE_TYPE, .type = plan->type, .memory = message };
 }
 
 static int open_frame(struct decoder *decoder, struct frame frame) {
         bool counts = frame.kind == FRAME_MESSAGE || frame.kind == FRAME_VARIANT;
 
-        if (frame.count == 0)
+        if (frame.left == 0)
                 return 0; /* The parser says nothing more about it. */
-        if (decoder->top == DECODE_MAX_NESTING || (counts && decoder->depth == LEAT_MAX_NESTING))
+        if (decoder->frame == &decoder->frames[DECODE_MAX_NESTING] ||
+            (counts && decoder->depth == LEAT_MAX_NESTING))
                 return decoder_malformed(decoder);
         decoder->depth += counts;
-        decoder->frames[decoder->top++] = frame;
+        *++decoder->frame = frame;
+        aim_into_frame(&decoder->next, decoder->frame);
         return 0;
 }
 
@@ -48,9 +52,11 @@ static int open_message(struct decoder *decoder, const struct leat_type *type, u
          * at its end; another one's change makes another fingerprint. */
         if (count < least || (!may_differ && count > type->field_count))
                 return decoder_malformed(decoder);
-        return open_frame(
-                decoder,
-                (struct frame){ .kind = FRAME_MESSAGE, .type = type, .memory = memory, .count = count });
+        return open_frame(decoder, (struct frame){ .kind = FRAME_MESSAGE,
+                                                   .left = count,
+                                                   .field = type->fields,
+                                                   .end = type->fields + type->field_count,
+                                                   .memory = memory });
 }
 
 static int open_type(struct decoder *decoder, const struct leat_type *type, unsigned char *memory,
@@ -60,7 +66,7 @@ static int open_type(struct decoder *decoder, const struct leat_type *type, unsi
         if (type->kind == LEAT_TYPE_variant && count == 2)
                 return open_frame(
                         decoder,
-                        (struct frame){ .kind = FRAME_VARIANT, .type = type, .memory = memory, .count = 2 });
+                        (struct frame){ .kind = FRAME_VARIANT, .type = type, .memory = memory, .left = 2 });
         return decoder_malformed(decoder);
 }
 
@@ -72,7 +78,7 @@ struct array_field {
 
 static int open_array(struct decoder *decoder, const struct place *place, size_t count) {
         struct array_field array = { .count = count };
-        struct frame frame = { .kind = FRAME_ITEMS, .field = place->field, .count = count };
+        struct frame frame = { .kind = FRAME_ITEMS, .field = place->field, .left = count };
         int r;
 
         if (count > 0) {
@@ -87,7 +93,7 @@ static int open_array(struct decoder *decoder, const struct place *place, size_t
 
 static int open_field(struct decoder *decoder, const struct place *place, size_t count) {
         const struct leat_field *field = place->field;
-        struct frame frame = { .kind = FRAME_ITEMS, .field = field, .memory = place->memory, .count = count };
+        struct frame frame = { .kind = FRAME_ITEMS, .field = field, .memory = place->memory, .left = count };
 
         switch (field->shape) {
         case LEAT_SHAPE_array:
@@ -108,13 +114,13 @@ static int open_field(struct decoder *decoder, const struct place *place, size_t
 }
 
 int decoder_open_array(struct decoder *decoder, size_t count) {
-        struct place place = decoder_next_place(decoder);
+        struct place place = decoder->next;
 
         if (claim_items(decoder, count) < 0)
                 return -1;
         switch (place.kind) {
         case PLACE_SKIPPED:
-                return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .count = count });
+                return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .left = count });
         case PLACE_TYPE:
                 return open_type(decoder, place.type, place.memory, count);
         case PLACE_FIELD:
@@ -129,12 +135,12 @@ int decoder_open_array(struct decoder *decoder, size_t count) {
 }
 
 int decoder_open_map(struct decoder *decoder, size_t count) {
-        if (decoder_next_place(decoder).kind != PLACE_SKIPPED || claim_items(decoder, count) < 0 ||
+        if (decoder->next.kind != PLACE_SKIPPED || claim_items(decoder, count) < 0 ||
             claim_items(decoder, count) < 0)
                 return decoder_malformed(decoder);
-        return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .count = count });
+        return open_frame(decoder, (struct frame){ .kind = FRAME_SKIPPED, .left = count });
 }
 
 void decoder_choose(struct decoder *decoder, const struct leat_field *alternative) {
-        decoder->frames[decoder->top - 1].field = alternative;
+        decoder->frame->field = alternative;
 }

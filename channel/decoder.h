@@ -19,19 +19,22 @@ enum frame_kind {
 
 struct frame {
         enum frame_kind kind;
-        const struct leat_type *type;
-        const struct leat_field *field; /* Of FRAME_ITEMS; of FRAME_VARIANT once its tag was read. */
-        unsigned char *memory;
-        size_t index;
-        size_t count;
+        size_t left;                  /* Items that have not been read. */
+        const struct leat_type *type; /* Of FRAME_VARIANT. */
+        const struct leat_field
+                *field; /* The next one; of FRAME_VARIANT once its tag was read, until then NULL. */
+        const struct leat_field *end; /* Of FRAME_MESSAGE: behind its last field. */
+        unsigned char *memory;        /* The struct; of FRAME_ITEMS the next element. */
 };
 
-/* Where the next value belongs. */
+/* Where a value belongs. */
 enum place_kind { PLACE_SKIPPED, PLACE_TYPE, PLACE_TAG, PLACE_FIELD, PLACE_ELEMENT };
 
 struct place {
         enum place_kind kind;
-        const struct leat_type *type;   /* PLACE_TYPE */
+        unsigned
+                wanted; /* The kind of element that belongs here; 0 when none does: a container, or anything. */
+        const struct leat_type *type;   /* PLACE_TYPE, PLACE_TAG */
         const struct leat_field *field; /* PLACE_FIELD (its shape counts), PLACE_ELEMENT (it does not) */
         unsigned char *memory;
 };
@@ -40,60 +43,52 @@ struct decoder {
         const struct plan *plan; /* NULL: any value will do. */
         struct arena *arena;
         struct inbox *inbox;
-        unsigned char *message;
         uint8_t *body;
         size_t items_left; /* Every item of an array takes a byte at least: no more can be claimed. */
         unsigned depth;    /* Of messages and variants. */
-        unsigned top;
         int error;
-        struct frame frames[DECODE_MAX_NESTING];
+        struct place next;   /* Where the next value belongs. */
+        struct frame *frame; /* The innermost; frames[0] stands for none. */
+        struct frame frames[1 + DECODE_MAX_NESTING];
 };
 
-/* Nothing has been read; `size` bytes are to come. With no plan any value is skipped over. */
-void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size);
+/* Nothing has been read; `size` bytes are to come, for `message`. With no plan any value is skipped over. */
+void decoder_start(struct decoder *decoder, const struct plan *plan, size_t size, void *message);
 
-/* The next item of an open array or map. */
-static inline struct place next_in_frame(const struct frame *frame) {
-        struct place place = { .kind = PLACE_SKIPPED };
+static inline void aim_at_field(struct place *place, const struct leat_field *field, unsigned char *memory) {
+        place->kind = PLACE_FIELD;
+        place->wanted = field->shape == LEAT_SHAPE_one ? field->kind : 0;
+        place->field = field;
+        place->memory = memory + field->offset;
+}
 
+/* At the next item of an open array or map. What a kind of place has no use for is left as it was: this is done for each value. */
+static inline void aim_into_frame(struct place *place, struct frame *frame) {
         switch (frame->kind) {
         case FRAME_MESSAGE:
-                if (frame->index >= frame->type->field_count)
-                        return place; /* Appended by a newer writer. */
-                place.kind = PLACE_FIELD;
-                place.field = &frame->type->fields[frame->index];
-                place.memory = frame->memory + place.field->offset;
-                return place;
+                if (frame->field < frame->end)
+                        aim_at_field(place, frame->field++, frame->memory);
+                else
+                        *place = (struct place){ .kind = PLACE_SKIPPED }; /* Appended by a newer writer. */
+                break;
         case FRAME_VARIANT:
-                place.kind = frame->index == 0 ? PLACE_TAG : PLACE_FIELD;
-                place.type = frame->type;
-                place.field = frame->field;
-                place.memory = frame->memory + (frame->index == 0 ? 0 : frame->field->offset);
-                return place;
+                if (frame->field)
+                        aim_at_field(place, frame->field, frame->memory);
+                else
+                        *place = (struct place){ .kind = PLACE_TAG,
+                                                 .type = frame->type,
+                                                 .memory = frame->memory };
+                break;
         case FRAME_ITEMS:
-                place.kind = PLACE_ELEMENT;
-                place.field = frame->field;
-                place.memory = frame->memory + frame->index * frame->field->size;
-                return place;
+                place->kind = PLACE_ELEMENT;
+                place->wanted = frame->field->kind;
+                place->field = frame->field;
+                place->memory = frame->memory;
+                frame->memory += frame->field->size;
+                break;
         default:
-                return place;
+                *place = (struct place){ .kind = PLACE_SKIPPED };
         }
-}
-
-static inline struct place decoder_next_place(const struct decoder *decoder) {
-        if (decoder->top > 0)
-                return next_in_frame(&decoder->frames[decoder->top - 1]);
-        if (!decoder->plan)
-                return (struct place){ .kind = PLACE_SKIPPED };
-        return (struct place){ .kind = PLACE_TYPE, .type = decoder->plan->type, .memory = decoder->message };
-}
-
-/* What kind of element is wanted here; 0 when none is (a container is, or anything). */
-static inline unsigned wanted_kind(const struct place *place) {
-        if (place->kind == PLACE_ELEMENT ||
-            (place->kind == PLACE_FIELD && place->field->shape == LEAT_SHAPE_one))
-                return place->field->kind;
-        return 0;
 }
 
 /* An array or a map of `count` items begins here. 0; -1 after decoder_fail(). */
@@ -102,13 +97,16 @@ int decoder_open_map(struct decoder *decoder, size_t count);
 
 /* An item of the innermost array or map has been read. */
 static inline void decoder_complete_item(struct decoder *decoder) {
-        struct frame *frame = &decoder->frames[decoder->top - 1];
+        struct frame *frame = decoder->frame;
 
-        if (++frame->index < frame->count)
+        if (--frame->left > 0) {
+                aim_into_frame(&decoder->next, frame);
                 return;
+        }
+        /* Then the array or map is a complete item itself, which the parser says next. */
         if (frame->kind == FRAME_MESSAGE || frame->kind == FRAME_VARIANT)
                 decoder->depth--;
-        decoder->top--;
+        decoder->frame--;
 }
 
 /* The tag of the variant that is being read is known. */

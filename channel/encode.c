@@ -117,8 +117,9 @@ static int encode_handle(struct encoder *encoder, unsigned kind, const unsigned 
                 return 0;                                \
         } while (0)
 
-static int encode_element(struct encoder *encoder, const struct leat_field *field,
-                          const unsigned char *memory) {
+/* Compiled into its two callers, for it is done for each value: a call would cost as much as most values do. */
+static inline __attribute__((always_inline)) int
+encode_element(struct encoder *encoder, const struct leat_field *field, const unsigned char *memory) {
         switch (field->kind) {
         case LEAT_KIND_i8:
                 ENCODE_NUMBER(int8_t, pack_int8);
@@ -179,8 +180,9 @@ struct array_field {
         size_t count;
 };
 
-static int encode_field(struct encoder *encoder, const struct leat_field *field,
-                        const unsigned char *message) {
+/* A field that is not just one element. */
+static int encode_several(struct encoder *encoder, const struct leat_field *field,
+                          const unsigned char *message) {
         const unsigned char *memory = message + field->offset;
         struct array_field array;
 
@@ -194,11 +196,20 @@ static int encode_field(struct encoder *encoder, const struct leat_field *field,
         case LEAT_SHAPE_array:
                 memcpy(&array, memory, sizeof(array));
                 return encode_items(encoder, field, array.items, array.count);
-        case LEAT_SHAPE_fixed_array:
-                return encode_items(encoder, field, memory, field->count);
         default:
-                return encode_element(encoder, field, memory);
+                return encode_items(encoder, field, memory, field->count);
         }
+}
+
+static int encode_fields(struct encoder *encoder, const struct leat_field *fields, size_t count,
+                         const unsigned char *message) {
+        int r = 0;
+
+        for (const struct leat_field *field = fields, *end = fields + count;
+             r == 0 && encoder->error == 0 && field < end; field++)
+                r = field->shape == LEAT_SHAPE_one ? encode_element(encoder, field, message + field->offset)
+                                                   : encode_several(encoder, field, message);
+        return r;
 }
 
 static int read_choice(const struct leat_type *type, const unsigned char *memory, uint32_t *ret_choice) {
@@ -220,16 +231,12 @@ static int encode_variant(struct encoder *encoder, const struct leat_type *type,
                 return r;
         (void) pack_array(encoder, 2);
         (void) pack_uint32(encoder, tag);
-        return encode_field(encoder, &type->fields[tag], memory);
+        return encode_fields(encoder, &type->fields[tag], 1, memory);
 }
 
-static int encode_fields(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
-        int r = 0;
-
+static int encode_struct(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
         (void) pack_array(encoder, type->field_count);
-        for (size_t i = 0; r == 0 && encoder->error == 0 && i < type->field_count; i++)
-                r = encode_field(encoder, &type->fields[i], memory);
-        return r;
+        return encode_fields(encoder, type->fields, type->field_count, memory);
 }
 
 static int encode_user(struct encoder *encoder, const struct leat_type *type, const unsigned char *memory) {
@@ -246,7 +253,7 @@ static int encode_user(struct encoder *encoder, const struct leat_type *type, co
                 return LEAT_TOO_LARGE;
         encoder->depth++;
         r = type->kind == LEAT_TYPE_variant ? encode_variant(encoder, type, memory)
-                                            : encode_fields(encoder, type, memory);
+                                            : encode_struct(encoder, type, memory);
         encoder->depth--;
         return r;
 }
