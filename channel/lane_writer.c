@@ -361,7 +361,7 @@ int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadli
 }
 
 int lane_writer_send_loan(struct lane_writer *lane, uint8_t encoding, size_t size) {
-        return is_gone(lane) ? LEAT_DISCONNECTED : commit(lane, LANE_MESSAGE, encoding, size);
+        return is_ended(lane) ? LEAT_DISCONNECTED : commit(lane, LANE_MESSAGE, encoding, size);
 }
 
 bool lane_writer_has_room(struct lane_writer *lane) {

@@ -66,23 +66,31 @@ int lane_writer_ring(struct lane_writer *lane);
 /* Looks up from the ring, as is due every few messages. False: nobody reads any more. */
 bool lane_writer_look_up(struct lane_writer *lane);
 
-/* Puts a message into the ring, where nobody sees it yet; false when something stands in its way. */
-static inline bool lane_writer_append(struct lane_writer *lane, uint8_t encoding, const void *body,
-                                      size_t size) {
+/* Room in the ring for a message; NULL when something stands in its way. Nothing need be put there. */
+static inline void *lane_writer_place(struct lane_writer *lane, size_t size) {
         void *place;
 
         if (size > lane->largest || !fork_is_current(lane->generation) ||
             (__builtin_expect(lane->until_look == 0, 0) && !lane_writer_look_up(lane)) ||
             atomic_load_explicit(ring_word(lane->ring.memory, RING_READER_CLOSED), memory_order_relaxed) != 0)
-                return false;
+                return NULL;
         place = ring_reserve(&lane->ring, size);
+        if (place)
+                lane->until_look--;
+        return place;
+}
+
+/* Puts a message into the ring, where nobody sees it yet; false when something stands in its way. */
+static inline __attribute__((always_inline)) bool
+lane_writer_append(struct lane_writer *lane, uint8_t encoding, const void *body, size_t size) {
+        void *place = lane_writer_place(lane, size);
+
         if (!place)
                 return false;
         if (size > 0)
                 memcpy(place, body, size);
         ring_append(&lane->ring,
                     (struct ring_record){ .size = (uint32_t) size, .kind = LANE_MESSAGE, .aux = encoding });
-        lane->until_look--;
         return true;
 }
 
@@ -103,8 +111,8 @@ static inline int lane_writer_try(struct lane_writer *lane, uint8_t encoding, co
         return lane_writer_publish(lane);
 }
 
-/* Room in the ring to write a body into. It stays until the next call on this lane; nothing need be sent. 0; LEAT_TOO_LARGE: no
- * record is ever so large; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED. */
+/* Room in the ring to write a body into, waited for. It stays until the next call on this lane; nothing need be sent. 0;
+ * LEAT_TOO_LARGE: no record is ever so large; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED. */
 int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadline, void **ret_place);
 
 /* Sends the first `size` bytes of what was lent. 0; LEAT_DISCONNECTED. */

@@ -35,10 +35,30 @@ static int loan_memory(struct leat_sender *sender, size_t size, void **ret_room)
         return r;
 }
 
+static void keep_loan(struct leat_sender *sender, void *room, size_t size, bool in_lane) {
+        sender->loan =
+                (struct loan){ .room = room, .size = size, .in_lane = in_lane, .process = fork_generation() };
+}
+
+/* Waits for room in the lane; what no record can hold, and what goes by the socket, is written in memory. */
+static int loan_slowly(struct leat_sender *sender, size_t size, leat_deadline deadline) {
+        bool in_lane = sender->lane && !lane_writer_is_inherited(sender->lane);
+        void *room;
+        int r = LEAT_TOO_LARGE;
+
+        if (in_lane)
+                r = lane_writer_loan(sender->lane, size, deadline, &room);
+        in_lane = in_lane && r != LEAT_TOO_LARGE;
+        if (!in_lane)
+                r = loan_memory(sender, size, &room);
+        if (r == 0)
+                keep_loan(sender, room, size, in_lane);
+        return r;
+}
+
 int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, leat_deadline deadline) {
         const struct plan *plan;
         void *room;
-        bool in_lane;
         int r;
 
         if (!sender)
@@ -50,18 +70,14 @@ int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, l
                 return -EBUSY;
         if (size > RECEIVER_MESSAGE_LIMIT)
                 return LEAT_TOO_LARGE;
-        in_lane = sender->lane && !lane_writer_is_inherited(sender->lane);
-        if (in_lane) {
-                r = lane_writer_loan(sender->lane, size, deadline, &room);
-                in_lane = r != LEAT_TOO_LARGE;
-        }
-        if (!in_lane)
-                r = loan_memory(sender, size, &room);
-        if (r != 0)
-                return r;
-        sender->loan = (struct loan){ .room = room, .size = size, .in_lane = in_lane, .process = fork_generation() };
-        *ret_room = room;
-        return 0;
+        room = sender->lane ? lane_writer_place(sender->lane, size) : NULL;
+        if (room)
+                keep_loan(sender, room, size, true);
+        else
+                r = loan_slowly(sender, size, deadline);
+        if (r == 0)
+                *ret_room = sender->loan.room;
+        return r;
 }
 
 static int send_memory(struct leat_sender *sender, size_t used, leat_deadline deadline) {
