@@ -14,6 +14,8 @@ LEAT_MESSAGE(bench_event, (u64, word), (string, name), (i32, level), (f64, value
 
 _Static_assert(sizeof(bench_plain) == 64, "a plain message is sent from where ours lies");
 
+#define DEFAULT_CAPACITY ((size_t) 1 << 20) /* Of a lane, see leat/endpoint.h. */
+
 enum form { PLAIN, EVENT, RAW };
 #define VARIANT(form, lanes) ((form) *4 + (int) (lanes))
 
@@ -76,8 +78,8 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         link->type = type_of(link->form);
         link->senders = setup->senders;
         link->channels = setup->channels;
-        /* In place a message has to fit half of the ring; a few more of them should. */
-        if (peer->fill && options.capacity < 4 * setup->size)
+        /* In place a message has to fit half of the ring; a few more of them should. As much as the bare ring has. */
+        if (peer->fill && 4 * setup->size > DEFAULT_CAPACITY)
                 options.capacity = 4 * setup->size;
         link->tx = calloc(link->senders + link->channels, sizeof(struct leat_sender *));
         link->rx = calloc(link->channels, sizeof(struct leat_receiver *));
