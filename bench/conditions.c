@@ -67,5 +67,7 @@ double probe(struct cores cores) {
 
         if (cores.asker >= 0 && cores.asker == cores.answerer)
                 return 0;
+        if (cores.asker < 0)
+                task.cores = cores_of(PIN_SPLIT);
         return measure(&peer_bare_spin, &task, &result) == 0 ? result.round_trip.least : 0;
 }

@@ -24,7 +24,8 @@ struct plugin {
         uint64_t number; /* Of the next event. */
         unsigned unanswered;
         int64_t end_ns, before_ns;
-        bool started, ended;
+        unsigned turn;
+        bool ended;
         char text[64 * 1024];
 };
 
@@ -41,6 +42,11 @@ static void fail(struct plugin *self, int error) {
         (void) atomic_compare_exchange_strong(&self->board->error, &none, error < 0 ? error : -EPIPE);
 }
 
+static void finish(leat_plugin *plugin, struct plugin *self) {
+        leat_plugin_set_tick(plugin, LOOK_MS); /* For the next turn. */
+        atomic_store(&self->board->finished, self->turn);
+}
+
 static void pump(leat_plugin *plugin, struct plugin *self);
 
 static void on_answer(leat_plugin *plugin, const leat_plugin_reply *reply, void *data) {
@@ -52,7 +58,7 @@ static void on_answer(leat_plugin *plugin, const leat_plugin_reply *reply, void 
         }
         self->unanswered--;
         if (self->ended && self->unanswered == 0)
-                atomic_store(&self->board->finished, true);
+                finish(plugin, self);
         if (!self->ended)
                 pump(plugin, self);
 }
@@ -103,7 +109,7 @@ static void go_round(leat_plugin *plugin, struct plugin *self) {
 
         self->before_ns = now_ns();
         if (self->before_ns >= self->end_ns) {
-                atomic_store(&self->board->finished, true);
+                finish(plugin, self);
                 return;
         }
         r = publish(plugin, self, false, false);
@@ -113,14 +119,18 @@ static void go_round(leat_plugin *plugin, struct plugin *self) {
 
 static void tick(leat_plugin *plugin, void *data) {
         struct plugin *self = data;
+        struct board *board = self->board;
 
-        if (self->index >= 0 || self->started || !atomic_load(&self->board->go))
+        if (self->index >= 0 || self->turn == atomic_load(&board->turn))
                 return;
-        self->started = true;
+        self->turn = atomic_load(&board->turn);
+        self->ended = false;
         leat_plugin_set_tick(plugin, 0);
-        self->board->start_ns = now_ns();
-        self->end_ns = self->board->start_ns + self->board->duration_ns;
-        if (self->board->round_trip)
+        board->first = self->number;
+        board->sample_count = 0;
+        board->start_ns = now_ns();
+        self->end_ns = board->start_ns + board->duration_ns[self->turn];
+        if (board->round_trip)
                 go_round(plugin, self);
         else
                 pump(plugin, self);

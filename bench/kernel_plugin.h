@@ -11,6 +11,9 @@
 #define BOARD_SUBSCRIBERS 8
 #define BOARD_SAMPLES     1000000
 
+/* What the publisher is told to do. */
+enum turn { NOTHING_YET, WARM_UP, MEASURED, N_TURNS };
+
 struct board {
         /* The task. */
         unsigned subscribers;
@@ -19,17 +22,17 @@ struct board {
                 stride; /* One event in so many is to be acknowledged: an answer says that all before have arrived too. */
         unsigned unanswered; /* Of these there are so many at once, at most. */
         size_t size;
-        int64_t duration_ns;
+        int64_t duration_ns[N_TURNS];
 
         /* How far they are. */
-        _Atomic unsigned ready; /* Plugins that the kernel has welcomed. */
-        _Atomic bool go;        /* Said by whoever measures. */
-        _Atomic bool finished;  /* Everything has arrived. */
-        _Atomic int error;      /* The first one of anybody's. */
+        _Atomic unsigned ready;    /* Plugins that the kernel has welcomed. */
+        _Atomic unsigned turn;     /* Said by whoever measures. */
+        _Atomic unsigned finished; /* The turn of which everything has arrived. */
+        _Atomic int error;         /* The first one of anybody's. */
 
         /* What came out. */
-        int64_t start_ns;
-        uint64_t sent;
+        int64_t start_ns; /* Of the turn, like the number of its first event. */
+        uint64_t first, sent;
         struct {
                 uint64_t count;
                 int64_t end_ns;

@@ -21,7 +21,8 @@
 #define GRACE_NS         100000000
 
 struct shared {
-        pthread_barrier_t start;
+        pthread_barrier_t start; /* Of the warm-up. */
+        struct gate gate;
         struct report reports[MAX_SIDES]; /* The answerer's is the first. */
 };
 
@@ -58,8 +59,8 @@ static void *play(void *argument) {
                 return NULL;
         }
         (void) pthread_barrier_wait(&place->shared->start);
-        *report = side == ASKER ? ask(place->peer, place->link, task, place->number - 1)
-                                : answer(place->peer, place->link, task);
+        *report = side == ASKER ? ask(place->peer, place->link, task, place->number - 1, &place->shared->gate)
+                                : answer(place->peer, place->link, task, &place->shared->gate);
         return NULL;
 }
 
@@ -193,7 +194,7 @@ static int run(const struct peer *peer, const struct task *task, struct link *li
         else
                 peer->close(link);
         if (r == 0)
-                r = wait_for_all(children, started, task->seconds);
+                r = wait_for_all(children, started, task->warm_up + task->seconds);
         else
                 end_all(children, started);
         if (peer->leave)
@@ -270,6 +271,8 @@ static int measure_shared(const struct peer *peer, const struct task *task, stru
         (void) pthread_barrierattr_init(&attributes);
         (void) pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
         (void) pthread_barrier_init(&shared->start, &attributes, task->setup.senders + 1);
+        atomic_init(&shared->gate.unannounced, task->setup.senders);
+        (void) sem_init(&shared->gate.open, 1, 0);
         r = peer->open(peer, &task->setup, &link);
         if (r != 0)
                 return r;

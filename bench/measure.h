@@ -2,6 +2,9 @@
 #ifndef LEAT_BENCH_MEASURE_H
 #define LEAT_BENCH_MEASURE_H
 
+#include <semaphore.h>
+#include <stdatomic.h>
+
 #include "peer.h"
 
 enum kind {
@@ -10,7 +13,7 @@ enum kind {
         IDLE_ROUND_TRIP, /* A pause of 1 ms before each, so that every wait sleeps. */
         IN_PLACE,        /* One way, filled and summed where it lies. */
         PACED,           /* One message every millisecond, one way: what the receiver's waiting costs. */
-        SILENT,          /* A busy time, then none: what an idle channel costs. */
+        SILENT,          /* Busy in the warm-up only: what an idle channel costs. */
         OPERATION,       /* The peer's own ask() and answer(). */
         N_KINDS
 };
@@ -25,6 +28,7 @@ struct task {
         struct setup setup;
         unsigned batch; /* Messages that one send_all() takes; 1: send(). */
         double seconds;
+        double warm_up; /* Seconds of the same before it, at the least, that are not measured; see side.c. */
         struct cores cores;
 };
 
@@ -70,7 +74,15 @@ struct report {
         int error;
 };
 
-struct report ask(const struct peer *peer, struct link *link, const struct task *task, unsigned index);
-struct report answer(const struct peer *peer, struct link *link, const struct task *task);
+/* What stands between the warm-up and the measured part: it opens when the answerer has read all that was sent before. */
+struct gate {
+        atomic_uint unannounced; /* Askers that have not said yet how many messages their warm-up has. */
+        atomic_ullong messages;  /* How many the others have, together. */
+        sem_t open;              /* Once for each asker. */
+};
+
+struct report ask(const struct peer *peer, struct link *link, const struct task *task, unsigned index,
+                  struct gate *gate);
+struct report answer(const struct peer *peer, struct link *link, const struct task *task, struct gate *gate);
 
 #endif

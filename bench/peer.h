@@ -50,6 +50,9 @@ struct peer {
         /* `count` messages in a row, THERE; NULL when there is no such thing. */
         int (*send_all)(struct link *link, const void *messages, size_t size, unsigned count);
 
+        /* Of a peer that may keep messages back until there are more: it does so no longer. */
+        void (*flush)(struct link *link);
+
         /* Waits for a message, which is the caller's to read until the next call. 1: a message, 0: the other side has
          * ended and all is read, negative: an error. */
         int (*receive)(struct link *link, enum direction direction, const void **ret_message,

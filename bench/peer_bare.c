@@ -66,6 +66,10 @@ static int send_records(struct link *link, const void *messages, size_t size, un
         return 0;
 }
 
+static void publish(struct link *link) {
+        bare_publish(&link->producers[THERE]);
+}
+
 static int receive_record(struct link *link, enum direction direction, const void **ret_message,
                           size_t *ret_size) {
         uint64_t size;
@@ -126,6 +130,7 @@ static void end_direction(struct link *link, enum direction direction) {
                                  .take_side = take_side,    \
                                  .send = send_record,       \
                                  .send_all = send_records,  \
+                                 .flush = publish,          \
                                  .receive = receive_record, \
                                  .end = end_direction,      \
                                  .close = close_link }

@@ -59,8 +59,8 @@ static double now(void) {
         return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-/* Waits until that many plugins are there (0: until all has arrived). One that was started anew is one too many. */
-static int wait_for(struct board *board, unsigned ready, double seconds) {
+/* Waits until all plugins are there, or all of a turn has arrived. One that was started anew is one too many. */
+static int wait_for(struct board *board, enum turn turn, double seconds) {
         const struct timespec pause = { .tv_nsec = LOOK_NS };
         double end = now() + seconds;
 
@@ -71,7 +71,8 @@ static int wait_for(struct board *board, unsigned ready, double seconds) {
                         return error;
                 if (atomic_load(&board->ready) > board->subscribers + 1)
                         return -EOWNERDEAD;
-                if (ready > 0 ? atomic_load(&board->ready) == ready : atomic_load(&board->finished))
+                if (turn == NOTHING_YET ? atomic_load(&board->ready) == board->subscribers + 1
+                                        : atomic_load(&board->finished) == turn)
                         return 0;
                 if (now() >= end)
                         return -ETIMEDOUT;
@@ -79,9 +80,15 @@ static int wait_for(struct board *board, unsigned ready, double seconds) {
         }
 }
 
+static int take_turn(struct board *board, enum turn turn) {
+        atomic_store(&board->turn, turn);
+        return wait_for(board, turn, (double) board->duration_ns[turn] / 1e9 + START_SECONDS);
+}
+
 static int judge(struct board *board, int64_t cpu_ns, struct result *ret_result) {
         struct result result = { 0 };
         int64_t end_ns = 0;
+        double count;
 
         for (unsigned i = 0; i < board->subscribers; i++) {
                 if (board->arrivals[i].count != board->sent)
@@ -90,16 +97,17 @@ static int judge(struct board *board, int64_t cpu_ns, struct result *ret_result)
                         end_ns = board->arrivals[i].end_ns;
         }
         if (board->round_trip)
-                end_ns = board->start_ns + board->duration_ns;
-        result.per_second = (double) board->sent * 1e9 / (double) (end_ns - board->start_ns);
-        result.cpu_ns = (double) cpu_ns / (double) board->sent;
+                end_ns = board->start_ns + board->duration_ns[MEASURED];
+        count = (double) (board->sent - board->first);
+        result.per_second = count * 1e9 / (double) (end_ns - board->start_ns);
+        result.cpu_ns = (double) cpu_ns / count;
         if (board->sample_count > 0)
                 summarize(board->samples, board->sample_count, &result.round_trip, &result.histogram);
         *ret_result = result;
         return 0;
 }
 
-static int run(struct board *board, int board_fd, double seconds, struct result *ret_result) {
+static int run(struct board *board, int board_fd, struct result *ret_result) {
         json_t *configuration = make_configuration(board_fd, board->subscribers);
         struct kernel_run kernel = { 0 };
         int64_t cpu_ns = 0;
@@ -107,11 +115,12 @@ static int run(struct board *board, int board_fd, double seconds, struct result 
 
         json_decref(configuration);
         if (r == 0)
-                r = wait_for(board, board->subscribers + 1, START_SECONDS);
+                r = wait_for(board, NOTHING_YET, START_SECONDS);
+        if (r == 0)
+                r = take_turn(board, WARM_UP);
         if (r == 0) {
                 cpu_ns = kernel_run_cpu_ns(&kernel);
-                atomic_store(&board->go, true);
-                r = wait_for(board, 0, seconds + START_SECONDS);
+                r = take_turn(board, MEASURED);
         }
         if (r == 0)
                 r = judge(board, kernel_run_cpu_ns(&kernel) - cpu_ns, ret_result);
@@ -129,7 +138,8 @@ static void set_task(struct board *board, const struct peer *peer, const struct 
         board->stride = each || most < GROUPS ? 1 : most / GROUPS;
         board->unanswered = each && most > WINDOW ? WINDOW : each || most < GROUPS ? most : GROUPS;
         board->size = task->setup.size;
-        board->duration_ns = (int64_t) (task->seconds * 1e9);
+        board->duration_ns[WARM_UP] = (int64_t) (task->warm_up * 1e9);
+        board->duration_ns[MEASURED] = (int64_t) (task->seconds * 1e9);
 }
 
 static int measure_kernel(const struct peer *peer, const struct task *task, struct result *ret_result) {
@@ -142,7 +152,7 @@ static int measure_kernel(const struct peer *peer, const struct task *task, stru
                 r = -errno;
         } else {
                 set_task(board, peer, task);
-                r = run(board, fd, task->seconds, ret_result);
+                r = run(board, fd, ret_result);
                 (void) munmap(board, sizeof(*board));
         }
         if (fd >= 0)

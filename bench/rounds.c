@@ -7,12 +7,13 @@
 #include "rounds.h"
 
 #define OVERHEAD_SECONDS 0.04 /* Of making the sides, their meeting, and their end. */
-#define SILENCE_SECONDS  0.1  /* Of the busy time before a silence. */
+#define WARM_UP_PART     0.25 /* Of the time that is measured. */
 
 struct task task_of(const struct benchmark *benchmark, enum pin pin, size_t size, double seconds) {
         bool sized = size != 0 && benchmark->kind != OPERATION;
         struct task task = { .kind = benchmark->kind, .batch = benchmark->batch, .seconds = seconds };
 
+        task.warm_up = seconds * WARM_UP_PART;
         task.setup = (struct setup){ sized ? size : benchmark->size, benchmark->senders, benchmark->channels,
                                      benchmark->capacity };
         task.cores = cores_of(benchmark->pin == PIN_AS_ASKED ? pin : benchmark->pin);
@@ -64,7 +65,7 @@ void measure_rounds(struct outcome *outcome, int rounds) {
 double seconds_of(const struct peer *peer, const struct task *task) {
         if (!is_able(peer, task))
                 return 0;
-        return task->seconds + OVERHEAD_SECONDS + (task->kind == SILENT ? SILENCE_SECONDS : 0);
+        return task->warm_up + task->seconds + OVERHEAD_SECONDS;
 }
 
 void print_estimate(double seconds) {

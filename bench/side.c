@@ -10,8 +10,13 @@
 #define PAUSE_NS    1000000
 #define MAX_SAMPLES 2000000
 #define MAX_STREAMS 256
-#define BUSY_NS     50000000 /* Of a channel that is silent then; */
-#define SETTLE_NS   50000000 /* so long after it comes one message more, and after the silence the last. */
+#define SETTLE_NS   50000000 /* Before a silence. */
+#define GATE_NS     5000000000
+
+/* What peers queue at the most: so many bytes, or so many large messages where these are more. */
+#define LARGE_MESSAGE 65536
+#define LONGEST_QUEUE ((uint64_t) 4 << 20)
+#define QUEUED_LARGE  4
 
 static int64_t clock_ns(clockid_t clock) {
         struct timespec t;
@@ -80,7 +85,10 @@ struct asking {
         const struct task *task;
         unsigned index;
         unsigned char *messages; /* One, or a batch in a row. */
-        uint64_t count;
+        uint64_t count;          /* From the first of the warm-up on. */
+        int64_t now_ns;          /* At the last look at the clock. */
+        uint32_t *samples;       /* Of round trips. */
+        size_t sample_count;
 };
 
 static uint64_t next_word(struct asking *asking) {
@@ -104,38 +112,149 @@ static int send_next(struct asking *asking) {
         return asking->peer->send(asking->link, THERE, asking->messages, size);
 }
 
-static int send_until(struct asking *asking, int64_t end) {
-        unsigned turns = (messages_a_clock(asking->task) + asking->task->batch - 1) / asking->task->batch;
+static unsigned sends_a_clock(const struct task *task) {
+        return (messages_a_clock(task) + task->batch - 1) / task->batch;
+}
+
+static int send_some(struct asking *asking) {
+        unsigned sends = sends_a_clock(asking->task);
+        int r = 0;
+
+        for (unsigned i = 0; i < sends && r == 0; i++)
+                r = send_next(asking);
+        asking->now_ns = now_ns();
+        return r;
+}
+
+static int send_paced(struct asking *asking) {
+        int r = send_next(asking);
+
+        asking->now_ns += PAUSE_NS;
+        pause_until(asking->now_ns);
+        return r;
+}
+
+/* The end of one round trip is the beginning of the next, so that the clock is read once for each. */
+static int go_round(struct asking *asking) {
+        uint64_t word, expected = message_word(asking->index, asking->count);
+        int64_t ns;
+        int r;
+
+        if (asking->task->kind == IDLE_ROUND_TRIP) {
+                pause_until(asking->now_ns + PAUSE_NS);
+                asking->now_ns = now_ns();
+        }
+        r = send_next(asking);
+        if (r == 0)
+                r = receive_word(asking->peer, asking->link, BACK, asking->task->setup.size, &word);
+        if (r != 1)
+                return r < 0 ? r : -EPIPE;
+        if (word != expected)
+                return -EBADMSG;
+        ns = now_ns() - asking->now_ns;
+        asking->now_ns += ns;
+        if (asking->sample_count < MAX_SAMPLES)
+                asking->samples[asking->sample_count++] = ns < UINT32_MAX ? (uint32_t) ns : UINT32_MAX;
+        return 0;
+}
+
+static int operate(struct asking *asking) {
+        int r = asking->peer->ask(asking->link);
+
+        asking->count++;
+        asking->now_ns = now_ns();
+        return r;
+}
+
+/* What an asker does again and again. It is done at least once. */
+static int repeat_until(struct asking *asking, int64_t end_ns, uint64_t least) {
+        int r;
 
         do
-                for (unsigned i = 0; i < turns; i++) {
-                        int r = send_next(asking);
-
-                        if (r != 0)
-                                return r < 0 ? r : -EPIPE;
+                switch (asking->task->kind) {
+                case ROUND_TRIP:
+                case IDLE_ROUND_TRIP:
+                        r = go_round(asking);
+                        break;
+                case OPERATION:
+                        r = operate(asking);
+                        break;
+                case PACED:
+                        r = send_paced(asking);
+                        break;
+                default:
+                        r = send_some(asking);
                 }
-        while (now_ns() < end);
+        while (r == 0 && (asking->now_ns < end_ns || asking->count < least));
+        return r > 0 ? -EPIPE : r;
+}
+
+/* How many messages one turn of it is. */
+static unsigned messages_a_turn(const struct task *task) {
+        bool sends = task->kind == ONE_WAY || task->kind == IN_PLACE || task->kind == SILENT;
+
+        return sends ? sends_a_clock(task) * task->batch : 1;
+}
+
+/* The warm-up. Before anything is measured each peer does for a while what it will be measured at, so that no page is
+ * touched for the first time then, and everything has found its pace: for the time that the task says, and until the
+ * longest of the peers' queues has been filled twice, which matters where messages are large. The messages are checked
+ * like all others. When the answerer has read the last of them it opens the gate, and the clocks start. */
+
+static uint64_t least_of_warm_up(const struct task *task) {
+        size_t size = task->setup.size;
+        uint64_t filled = size >= LARGE_MESSAGE ? 2 * LONGEST_QUEUE / size : 0;
+
+        return filled > 2 * QUEUED_LARGE ? filled : 2 * QUEUED_LARGE;
+}
+
+/* A message of the warm-up that is not read by then never will be. */
+static int await_gate(struct gate *gate) {
+        int64_t end = now_ns() + GATE_NS;
+        struct timespec t = { end / 1000000000, end % 1000000000 };
+
+        while (sem_clockwait(&gate->open, CLOCK_MONOTONIC, &t) < 0)
+                if (errno != EINTR)
+                        return errno == ETIMEDOUT ? -EBADMSG : -errno;
         return 0;
 }
 
-static int send_paced(struct asking *asking, int64_t start, int64_t end) {
-        for (int64_t at = start; at < end; at += PAUSE_NS) {
-                int r = send_next(asking);
+/* The end is announced before the last turn, since the answerer looks at nothing but messages. */
+static int warm_up(struct asking *asking, struct gate *gate) {
+        int64_t ns = (int64_t) (asking->task->warm_up * 1e9);
+        int r;
 
-                if (r != 0)
-                        return r < 0 ? r : -EPIPE;
-                pause_until(at + PAUSE_NS);
-        }
-        return 0;
-}
-
-static int be_silent(struct asking *asking, int64_t start, int64_t ns) {
-        int r = send_until(asking, start + BUSY_NS);
-
-        pause_until(start + BUSY_NS + SETTLE_NS);
+        asking->now_ns = now_ns();
+        r = repeat_until(asking, asking->now_ns + ns, least_of_warm_up(asking->task));
+        if (r != 0)
+                return r;
+        (void) atomic_fetch_add(&gate->messages, asking->count + messages_a_turn(asking->task));
+        (void) atomic_fetch_sub(&gate->unannounced, 1);
+        r = repeat_until(asking, 0, 0);
+        if (r == 0 && asking->peer->flush)
+                asking->peer->flush(asking->link);
         if (r == 0)
-                r = send_next(asking);
-        pause_until(start + BUSY_NS + SETTLE_NS + ns);
+                r = await_gate(gate);
+        asking->sample_count = 0;
+        return r;
+}
+
+static bool is_warm(struct gate *gate, uint64_t received) {
+        return atomic_load(&gate->unannounced) == 0 && atomic_load(&gate->messages) == received;
+}
+
+static void open_gate(struct gate *gate, unsigned askers) {
+        for (unsigned i = 0; i < askers; i++)
+                (void) sem_post(&gate->open);
+}
+
+/* Silence after the warm-up: so that what is left of that does not count, it lasts from one lone message to another. */
+static int be_silent(struct asking *asking, int64_t start, int64_t ns) {
+        int r;
+
+        pause_until(start + SETTLE_NS);
+        r = send_next(asking);
+        pause_until(start + SETTLE_NS + ns);
         if (r == 0)
                 r = send_next(asking);
         return r > 0 ? -EPIPE : r;
@@ -176,88 +295,42 @@ void summarize(uint32_t *ns, size_t count, struct percentiles *ret_percentiles,
         *ret_histogram = histogram(ns, count);
 }
 
-/* The end of one round trip is the beginning of the next, so that the clock is read once for each. */
-static int go_round(struct asking *asking, int64_t end, uint32_t *samples, size_t *ret_samples) {
-        bool idle = asking->task->kind == IDLE_ROUND_TRIP;
-        int64_t before = now_ns();
-        size_t n = 0;
+static int prepare(struct asking *asking) {
+        const struct task *task = asking->task;
 
-        while (before < end) {
-                uint64_t word, expected = message_word(asking->index, asking->count);
-                int64_t after;
-                int r;
-
-                if (idle) {
-                        pause_until(before + PAUSE_NS);
-                        before = now_ns();
-                }
-                r = send_next(asking);
-                if (r == 0)
-                        r = receive_word(asking->peer, asking->link, BACK, asking->task->setup.size, &word);
-                if (r != 1)
-                        return r < 0 ? r : -EPIPE;
-                if (word != expected)
-                        return -EBADMSG;
-                after = now_ns();
-                if (n < MAX_SAMPLES)
-                        samples[n++] = after - before < UINT32_MAX ? (uint32_t) (after - before) : UINT32_MAX;
-                before = after;
-        }
-        *ret_samples = n;
+        asking->messages = calloc(task->batch, task->setup.size);
+        if (!asking->messages)
+                return -ENOMEM;
+        if (task->kind != ROUND_TRIP && task->kind != IDLE_ROUND_TRIP)
+                return 0;
+        asking->samples = malloc(MAX_SAMPLES * sizeof(*asking->samples));
+        if (!asking->samples)
+                return -ENOMEM;
+        memset(asking->samples, 0xff, MAX_SAMPLES * sizeof(*asking->samples)); /* No page is touched later. */
         return 0;
 }
 
-static int ask_round_trips(struct asking *asking, int64_t end, struct report *report) {
-        uint32_t *samples = malloc(MAX_SAMPLES * sizeof(*samples));
-        size_t count = 0;
-        int r = samples ? go_round(asking, end, samples, &count) : -ENOMEM;
+struct report ask(const struct peer *peer, struct link *link, const struct task *task, unsigned index,
+                  struct gate *gate) {
+        struct asking asking = { peer, link, task, index };
+        struct report report = { .error = prepare(&asking) };
+        int64_t ns = (int64_t) (task->seconds * 1e9), cpu;
 
-        if (r == 0 && count > 0)
-                summarize(samples, count, &report->round_trip, &report->histogram);
-        free(samples);
-        return r;
-}
-
-static int operate_until(struct asking *asking, int64_t end) {
-        do {
-                int r = asking->peer->ask(asking->link);
-
-                if (r != 0)
-                        return r < 0 ? r : -EPIPE;
-                asking->count++;
-        } while (now_ns() < end);
-        return 0;
-}
-
-struct report ask(const struct peer *peer, struct link *link, const struct task *task, unsigned index) {
-        struct asking asking = { peer, link, task, index, .messages = calloc(task->batch, task->setup.size) };
-        struct report report = { .error = asking.messages ? 0 : -ENOMEM };
-        int64_t cpu = cpu_ns(peer), end;
-
-        report.start_ns = now_ns();
-        end = report.start_ns + (int64_t) (task->seconds * 1e9);
         if (report.error == 0)
-                switch (task->kind) {
-                case ROUND_TRIP:
-                case IDLE_ROUND_TRIP:
-                        report.error = ask_round_trips(&asking, end, &report);
-                        break;
-                case OPERATION:
-                        report.error = operate_until(&asking, end);
-                        break;
-                case PACED:
-                        report.error = send_paced(&asking, report.start_ns, end);
-                        break;
-                case SILENT:
-                        report.error = be_silent(&asking, report.start_ns, end - report.start_ns);
-                        break;
-                default:
-                        report.error = send_until(&asking, end);
-                }
+                report.error = warm_up(&asking, gate);
+        report.count = asking.count;
+        cpu = cpu_ns(peer);
+        report.start_ns = asking.now_ns = now_ns();
+        if (report.error == 0)
+                report.error = task->kind == SILENT ? be_silent(&asking, report.start_ns, ns)
+                                                    : repeat_until(&asking, report.start_ns + ns, 0);
         report.end_ns = now_ns();
         report.cpu_ns = cpu_ns(peer) - cpu;
-        report.count = asking.count;
+        report.count = asking.count - report.count;
+        if (report.error == 0 && asking.sample_count > 0)
+                summarize(asking.samples, asking.sample_count, &report.round_trip, &report.histogram);
         peer->end(link, THERE);
+        free(asking.samples);
         free(asking.messages);
         return report;
 }
@@ -298,47 +371,54 @@ static int answer_one(const struct peer *peer, struct link *link, const struct t
         }
 }
 
-/* For a silent channel only the silence counts, from a lone message after the busy time to the next one; not the end, which
- * comes after that and has its own work. */
-struct silence {
-        int64_t busy_until, start_ns, start_cpu, end_ns, end_cpu;
-};
-
-static void watch_silence(const struct peer *peer, struct silence *silence) {
-        int64_t now = now_ns();
-
-        if (now < silence->busy_until)
-                return;
-        if (silence->start_ns == 0) {
-                silence->start_ns = now;
-                silence->start_cpu = cpu_ns(peer);
+/* Of a silent channel only the silence counts, from the one lone message to the other; not the end, which comes after that and
+ * has its own work. */
+static void watch_silence(const struct peer *peer, struct report *report, int64_t *cpu) {
+        if (report->count == 1) {
+                report->start_ns = now_ns();
+                *cpu = cpu_ns(peer);
         } else {
-                silence->end_ns = now;
-                silence->end_cpu = cpu_ns(peer);
+                report->end_ns = now_ns();
+                report->cpu_ns = cpu_ns(peer) - *cpu;
         }
 }
 
-struct report answer(const struct peer *peer, struct link *link, const struct task *task) {
+/* 0, or as answer_one() when the other side has ended, or something failed, before the gate could be opened. */
+static int answer_warm_up(const struct peer *peer, struct link *link, const struct task *task,
+                          uint64_t *numbers, struct gate *gate, bool *ret_warm) {
+        uint64_t received = 0;
+        int r;
+
+        do {
+                r = answer_one(peer, link, task, numbers);
+                if (r != 1)
+                        return r;
+        } while (!is_warm(gate, ++received));
+        *ret_warm = true;
+        return 0;
+}
+
+struct report answer(const struct peer *peer, struct link *link, const struct task *task, struct gate *gate) {
         static _Thread_local uint64_t numbers[MAX_STREAMS];
-        struct report report = { .start_ns = now_ns() };
-        struct silence silence = { .busy_until = report.start_ns + BUSY_NS + SETTLE_NS / 2 };
-        int64_t cpu = answerer_cpu_ns(peer, link);
+        bool answers = task->kind != OPERATION || peer->answer, warm = !answers;
+        struct report report = { 0 };
+        int64_t cpu;
 
         memset(numbers, 0, sizeof(numbers));
-        if (task->kind == OPERATION && !peer->answer)
-                report.error = 0;
-        else
-                while ((report.error = answer_one(peer, link, task, numbers)) == 1) {
-                        report.count++;
-                        if (task->kind == SILENT)
-                                watch_silence(peer, &silence);
-                }
-        report.end_ns = now_ns();
-        report.cpu_ns = answerer_cpu_ns(peer, link) - cpu;
-        if (silence.end_ns > 0) {
-                report.start_ns = silence.start_ns;
-                report.end_ns = silence.end_ns;
-                report.cpu_ns = silence.end_cpu - silence.start_cpu;
+        if (answers)
+                report.error = answer_warm_up(peer, link, task, numbers, gate, &warm);
+        if (warm)
+                open_gate(gate, task->setup.senders);
+        cpu = answerer_cpu_ns(peer, link);
+        report.start_ns = now_ns();
+        while (answers && warm && (report.error = answer_one(peer, link, task, numbers)) == 1) {
+                report.count++;
+                if (task->kind == SILENT)
+                        watch_silence(peer, &report, &cpu);
+        }
+        if (task->kind != SILENT) {
+                report.end_ns = now_ns();
+                report.cpu_ns = answerer_cpu_ns(peer, link) - cpu;
         }
         return report;
 }

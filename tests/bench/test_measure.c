@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/measure.h"
@@ -13,7 +14,12 @@
 #include "support.h"
 
 #define SIZE 64
-#define WHEN 3 /* The message with which something goes wrong. */
+
+/* The message with which something goes wrong: of the warm-up, which is as short as can be here (8 messages; one way these
+ * are 64, since the clock is read so rarely; and as many once more, which are announced), or of what is measured. */
+#define WARMING          3
+#define MEASURED_ONE_WAY 130
+#define MEASURED         9
 
 enum fault {
         NONE,
@@ -30,10 +36,14 @@ enum fault {
         ASKER_KILLED,
         ANSWERER_KILLED,
         MEASURER_INTERRUPTED,
+        SLOW, /* One message takes a second of CPU time. */
 };
+
+#define VARIANT(fault, when) ((int) (fault) *10000 + (when))
 
 struct link {
         enum fault fault;
+        unsigned when;
         int ends[2]; /* By enum side. */
         pid_t owner;
         enum side side;
@@ -55,7 +65,8 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         (void) setup;
         if (!link || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link->ends) < 0)
                 abort();
-        link->fault = (enum fault) peer->variant;
+        link->fault = (enum fault)(peer->variant / 10000);
+        link->when = (unsigned) peer->variant % 10000;
         link->owner = getpid();
         *ret_link = link;
         return 0;
@@ -84,6 +95,13 @@ static void change(unsigned char *message, enum fault fault, enum direction dire
                 message[7] = message[SIZE - 1] = 1;
 }
 
+static void work(void) {
+        clock_t end = clock() + CLOCKS_PER_SEC;
+
+        while (clock() < end)
+                ;
+}
+
 static int send_wrong(struct link *link, enum direction direction, unsigned char *message) {
         int r;
 
@@ -103,12 +121,15 @@ static int send_wrong(struct link *link, enum direction direction, unsigned char
                 return raise(SIGKILL);
         case MEASURER_INTERRUPTED:
                 return kill(link->owner, SIGINT);
+        case SLOW:
+                work();
+                return put(link, message, SIZE);
         default:
                 return put(link, message, SIZE);
         }
 }
 
-/* LAST_LOST keeps each message back until there is another. */
+/* LAST_LOST keeps each message back until there is another, from one on. */
 static int send_message(struct link *link, enum direction direction, const void *message, size_t size) {
         unsigned number = link->sent++;
         unsigned char copy[SIZE];
@@ -117,15 +138,15 @@ static int send_message(struct link *link, enum direction direction, const void 
         if (size != SIZE)
                 abort();
         memcpy(copy, message, SIZE);
-        if (link->fault == LAST_LOST) {
-                r = number > 0 ? put(link, link->kept, SIZE) : 0;
+        if (link->fault == LAST_LOST && number >= link->when) {
+                r = number > link->when ? put(link, link->kept, SIZE) : 0;
                 memcpy(link->kept, copy, SIZE);
                 return r;
         }
-        if (number == WHEN)
+        if (number == link->when)
                 return send_wrong(link, direction, copy);
         r = put(link, copy, SIZE);
-        if (r == 0 && link->fault == SWAPPED && number == WHEN + 1)
+        if (r == 0 && link->fault == SWAPPED && number == link->when + 1)
                 r = put(link, link->kept, SIZE);
         return r;
 }
@@ -142,7 +163,7 @@ static int receive_message(struct link *link, enum direction direction, const vo
                            size_t *ret_size) {
         ssize_t n = recv(link->ends[link->side], link->buffer, SIZE, 0);
 
-        if (link->fault == ANSWERER_KILLED && direction == THERE && link->received++ == WHEN)
+        if (link->fault == ANSWERER_KILLED && direction == THERE && link->received++ == link->when)
                 return raise(SIGKILL);
         *ret_message = link->buffer;
         *ret_size = (size_t) n;
@@ -173,10 +194,11 @@ static void end_direction(struct link *link, enum direction direction) {
         (void) shutdown(link->ends[link->side], SHUT_WR);
 }
 
-static int measure_it(enum fault fault, enum kind kind, unsigned batch) {
+static int measure_for(double seconds, enum fault fault, unsigned when, enum kind kind, unsigned batch,
+                       struct result *ret_result) {
         const struct peer peer = {
                 .name = "faulty",
-                .variant = (int) fault,
+                .variant = VARIANT(fault, (int) when),
                 .open = open_link,
                 .take_side = take_side,
                 .send = send_message,
@@ -191,44 +213,101 @@ static int measure_it(enum fault fault, enum kind kind, unsigned batch) {
                 .kind = kind,
                 .setup = { .size = SIZE, .senders = 1, .channels = 1 },
                 .batch = batch,
-                .seconds = fault == NONE || fault == LAST_LOST ? 0.01 : 5, /* What is noticed ends it. */
+                .seconds = seconds,
                 .cores = { -1, -1 },
         };
-        struct result result = { 0 };
-        int before = count_descriptors(), r = measure(&peer, &task, &result);
+        int before = count_descriptors(), r = measure(&peer, &task, ret_result);
 
         cr_assert_eq(count_descriptors(), before, "a descriptor leaked");
+        return r;
+}
+
+/* For long enough where what is noticed ends it. */
+static int measure_it(enum fault fault, unsigned when, enum kind kind, unsigned batch) {
+        double seconds = fault == NONE || fault == LAST_LOST ? 0.01 : 5;
+        struct result result = { 0 };
+        int r = measure_for(seconds, fault, when, kind, batch, &result);
+
         cr_assert_eq(r == 0, result.per_second > 0);
         return r;
 }
 
 /* In every way in which messages are sent. */
+static void expect_one_way(enum fault fault, unsigned when, int expected) {
+        cr_expect_eq(measure_it(fault, when, ONE_WAY, 1), expected, "one way, %u", when);
+        cr_expect_eq(measure_it(fault, when, ONE_WAY, 16), expected, "in batches, %u", when);
+        cr_expect_eq(measure_it(fault, when, IN_PLACE, 1), expected, "in place, %u", when);
+}
+
+static void expect_round_trip(enum fault fault, int expected) {
+        cr_expect_eq(measure_it(fault, WARMING, ROUND_TRIP, 1), expected, "warming up");
+        cr_expect_eq(measure_it(fault, MEASURED, ROUND_TRIP, 1), expected, "measured");
+}
+
 static void expect_everywhere(enum fault fault, int expected) {
-        cr_expect_eq(measure_it(fault, ONE_WAY, 1), expected, "one way");
-        cr_expect_eq(measure_it(fault, ONE_WAY, 16), expected, "in batches");
-        cr_expect_eq(measure_it(fault, IN_PLACE, 1), expected, "in place");
+        expect_one_way(fault, WARMING, expected);
+        expect_one_way(fault, MEASURED_ONE_WAY, expected);
 }
 
 Test(measure, messages_that_all_arrive_are_counted) {
         expect_everywhere(NONE, 0);
-        cr_expect_eq(measure_it(NONE, ROUND_TRIP, 1), 0);
+        expect_round_trip(NONE, 0);
+}
+
+Test(measure, the_time_of_the_warm_up_does_not_count) {
+        struct result result = { 0 };
+
+        cr_assert_eq(measure_for(0.2, SLOW, WARMING, PACED, 1, &result), 0);
+        cr_expect_gt(result.per_second, 180, "%f of 1000 a second", result.per_second);
+        cr_expect_lt(result.cpu_ns * 200, 0.5e9);
+}
+
+static unsigned slow_round_trips(const struct result *result) {
+        unsigned count = 0;
+
+        for (unsigned step = 0; step < HISTOGRAM_STEPS; step++)
+                if (histogram_from(step) > 0.9e9)
+                        count += result->histogram.counts[step];
+        return count;
+}
+
+Test(measure, the_round_trips_of_the_warm_up_do_not_count) {
+        struct result result = { 0 };
+
+        cr_assert_eq(measure_for(0.05, SLOW, WARMING, ROUND_TRIP, 1, &result), 0);
+        cr_expect_eq(slow_round_trips(&result), 0);
+}
+
+Test(measure, what_is_slow_behind_the_warm_up_counts) {
+        struct result result = { 0 };
+
+        cr_assert_eq(measure_for(0.2, SLOW, MEASURED, PACED, 1, &result), 0);
+        cr_expect_lt(result.per_second, 200, "%f a second", result.per_second);
+        cr_expect_gt(result.cpu_ns * 200, 0.9e9);
+        cr_assert_eq(measure_for(0.2, SLOW, MEASURED, ROUND_TRIP, 1, &result), 0);
+        cr_expect_eq(slow_round_trips(&result), 1);
 }
 
 Test(measure, a_changed_message_is_noticed) {
         expect_everywhere(FIRST_CHANGED, -EBADMSG);
         expect_everywhere(LAST_CHANGED, -EBADMSG);
-        cr_expect_eq(measure_it(FIRST_CHANGED, ROUND_TRIP, 1), -EBADMSG);
-        cr_expect_eq(measure_it(LAST_CHANGED, ROUND_TRIP, 1), -EBADMSG);
+        expect_round_trip(FIRST_CHANGED, -EBADMSG);
+        expect_round_trip(LAST_CHANGED, -EBADMSG);
 }
 
 Test(measure, in_place_every_byte_is_looked_at) {
-        cr_expect_eq(measure_it(MIDDLE_CHANGED, IN_PLACE, 1), -EBADMSG);
+        cr_expect_eq(measure_it(MIDDLE_CHANGED, WARMING, IN_PLACE, 1), -EBADMSG);
+        cr_expect_eq(measure_it(MIDDLE_CHANGED, MEASURED_ONE_WAY, IN_PLACE, 1), -EBADMSG);
 }
 
 Test(measure, a_shortened_message_is_noticed) {
-        cr_expect_eq(measure_it(SHORTENED, ONE_WAY, 1), -EBADMSG);
-        cr_expect_eq(measure_it(SHORTENED, ONE_WAY, 16), -EBADMSG);
-        cr_expect_eq(measure_it(SHORTENED, ROUND_TRIP, 1), -EBADMSG);
+        static const unsigned whens[] = { WARMING, MEASURED_ONE_WAY };
+
+        for (size_t i = 0; i < 2; i++) {
+                cr_expect_eq(measure_it(SHORTENED, whens[i], ONE_WAY, 1), -EBADMSG);
+                cr_expect_eq(measure_it(SHORTENED, whens[i], ONE_WAY, 16), -EBADMSG);
+        }
+        expect_round_trip(SHORTENED, -EBADMSG);
 }
 
 Test(measure, a_lost_message_is_noticed) {
@@ -236,7 +315,11 @@ Test(measure, a_lost_message_is_noticed) {
 }
 
 Test(measure, that_the_last_message_is_lost_is_noticed) {
-        expect_everywhere(LAST_LOST, -EBADMSG);
+        expect_one_way(LAST_LOST, MEASURED_ONE_WAY, -EBADMSG);
+}
+
+Test(measure, that_the_last_message_of_the_warm_up_is_lost_is_noticed) {
+        cr_expect_eq(measure_it(LAST_LOST, WARMING, ONE_WAY, 1), -EBADMSG);
 }
 
 Test(measure, a_doubled_message_is_noticed) {
@@ -252,13 +335,13 @@ Test(measure, a_message_that_another_asker_could_have_sent_is_noticed) {
 }
 
 Test(measure, a_changed_answer_is_noticed) {
-        cr_expect_eq(measure_it(BACK_CHANGED, ROUND_TRIP, 1), -EBADMSG);
+        expect_round_trip(BACK_CHANGED, -EBADMSG);
 }
 
 Test(measure, a_side_that_dies_ends_it) {
-        cr_expect_eq(measure_it(ASKER_KILLED, ROUND_TRIP, 1), -EOWNERDEAD);
+        expect_round_trip(ASKER_KILLED, -EOWNERDEAD);
         expect_everywhere(ASKER_KILLED, -EOWNERDEAD);
-        cr_expect_eq(measure_it(ANSWERER_KILLED, ROUND_TRIP, 1), -EOWNERDEAD);
+        expect_round_trip(ANSWERER_KILLED, -EOWNERDEAD);
         expect_everywhere(ANSWERER_KILLED, -EOWNERDEAD);
 }
 
@@ -273,6 +356,6 @@ Test(measure, an_interruption_ends_its_sides_and_is_delivered_then) {
         struct sigaction action = { .sa_handler = count_interruption };
 
         cr_assert_eq(sigaction(SIGINT, &action, NULL), 0);
-        cr_expect_eq(measure_it(MEASURER_INTERRUPTED, ROUND_TRIP, 1), -EINTR);
-        cr_expect_eq(interruptions, 1);
+        expect_round_trip(MEASURER_INTERRUPTED, -EINTR);
+        cr_expect_eq(interruptions, 2);
 }
