@@ -76,10 +76,10 @@ static int take_with_spare(struct leat_receiver *receiver, struct lane_reader *l
         struct buffer *spare = &receiver->lanes->spare;
         int r;
 
-        if (!lane->gathers && spare->capacity > 0)
+        if (lane->stream == LANE_WITHOUT_STREAM && spare->capacity > 0)
                 swap(&lane->gathered, spare);
         r = lane_reader_take(lane, room, receiver->message_limit, ret_message);
-        if (!lane->gathers && !(r == 0 && ret_message->where == LANE_GATHERED)) {
+        if (lane->stream == LANE_WITHOUT_STREAM && !(r == 0 && ret_message->where == LANE_GATHERED)) {
                 swap(&lane->gathered, spare);
                 buffer_free(&lane->gathered);
         }

@@ -100,7 +100,7 @@ bool lane_reader_arm(struct lane_reader *lane) {
         }
         if (!ring_reader_arm(&lane->ring))
                 return false;
-        lane->is_armed = true;
+        lane->state = LANE_ARMED;
         return true;
 }
 
@@ -114,7 +114,8 @@ void *lane_reader_hold(struct lane_reader *lane, const struct lane_message *mess
 
 void lane_reader_let_go(struct lane_reader *lane) {
         ring_let_go(&lane->ring);
-        if (lane->process == fork_generation() && ring_reader_is_due(&lane->ring)) /* Otherwise it is not mapped here. */
+        if (lane->process == fork_generation() &&
+            ring_reader_is_due(&lane->ring)) /* Otherwise it is not mapped here. */
                 lane_reader_publish(lane);
 }
 
@@ -143,7 +144,7 @@ static int take_whole(struct lane_reader *lane, struct ring_record record, struc
 }
 
 static void give_up(struct lane_reader *lane) {
-        lane->gathers = false;
+        lane->stream = LANE_WITHOUT_STREAM;
         buffer_reset(&lane->gathered);
 }
 
@@ -154,11 +155,11 @@ static int gather(struct lane_reader *lane, const uint8_t *bytes, size_t size) {
         if (size > lane->total - lane->arrived)
                 return LEAT_DISCONNECTED;
         lane->arrived += size;
-        if (lane->drops)
+        if (lane->stream == LANE_DROPS)
                 return 0;
         r = buffer_append(&lane->gathered, bytes, size);
         if (r < 0) {
-                lane->drops = true;
+                lane->stream = LANE_DROPS;
                 buffer_free(&lane->gathered);
         }
         return r;
@@ -169,20 +170,19 @@ static int begin(struct lane_reader *lane, struct ring_record record, size_t lim
         uint64_t total;
         int r;
 
-        if (lane->gathers || record.size < sizeof(total))
+        if (lane->stream != LANE_WITHOUT_STREAM || record.size < sizeof(total))
                 return LEAT_DISCONNECTED;
         memcpy(&total, payload, sizeof(total));
         total = le64toh(total);
         if (total > LANE_STREAM_MAX)
                 return LEAT_DISCONNECTED;
         lane->gathered.size = 0;
-        lane->gathers = true;
-        lane->drops = total > limit;
+        lane->stream = total > limit ? LANE_DROPS : LANE_GATHERS;
         lane->encoding = record.aux;
         lane->total = total;
         lane->arrived = 0;
         r = gather(lane, payload + sizeof(total), record.size - sizeof(total));
-        return r == 0 && lane->drops ? LEAT_TOO_LARGE : r;
+        return r == 0 && total > limit ? LEAT_TOO_LARGE : r;
 }
 
 /* LEAT_EMPTY: more is to come. */
@@ -193,15 +193,16 @@ static int take_piece(struct lane_reader *lane, struct ring_record record, size_
         if (record.kind == LANE_FIRST)
                 r = begin(lane, record, limit);
         else
-                r = lane->gathers ? gather(lane, ring_payload(&lane->ring), record.size) : LEAT_DISCONNECTED;
+                r = lane->stream != LANE_WITHOUT_STREAM ? gather(lane, ring_payload(&lane->ring), record.size)
+                                                        : LEAT_DISCONNECTED;
         if (r == LEAT_DISCONNECTED)
                 return r;
         consume(lane, record);
         if (lane->arrived < lane->total)
                 return r == 0 ? LEAT_EMPTY : r;
-        lane->gathers = false;
-        if (r == 0 && lane->drops)
-                return LEAT_EMPTY; /* Its end; it has been said. */
+        if (r == 0 && lane->stream == LANE_DROPS)
+                r = LEAT_EMPTY; /* Its end; it has been said. */
+        lane->stream = LANE_WITHOUT_STREAM;
         if (r == 0)
                 *ret_message = (struct lane_message){ .encoding = lane->encoding,
                                                       .size = lane->gathered.size,
@@ -210,7 +211,7 @@ static int take_piece(struct lane_reader *lane, struct ring_record record, size_
 }
 
 static int abort_stream(struct lane_reader *lane, struct ring_record record) {
-        if (!lane->gathers || record.size > 0)
+        if (lane->stream == LANE_WITHOUT_STREAM || record.size > 0)
                 return LEAT_DISCONNECTED;
         consume(lane, record);
         give_up(lane);
@@ -222,9 +223,11 @@ static int take_record(struct lane_reader *lane, struct ring_record record, stru
         /* Nothing comes between the pieces of a message. */
         switch (record.kind) {
         case LANE_MESSAGE:
-                return lane->gathers ? LEAT_DISCONNECTED : take_whole(lane, record, room, limit, ret_message);
+                if (lane->stream != LANE_WITHOUT_STREAM)
+                        return LEAT_DISCONNECTED;
+                return take_whole(lane, record, room, limit, ret_message);
         case LANE_PACKET:
-                if (lane->gathers || record.size > 0)
+                if (lane->stream != LANE_WITHOUT_STREAM || record.size > 0)
                         return LEAT_DISCONNECTED;
                 *ret_message = (struct lane_message){ .where = LANE_ON_SOCKET };
                 return 0;

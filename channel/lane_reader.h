@@ -14,18 +14,22 @@
  * one at the most. */
 #define LANE_READER_DRAINED_AFTER 32
 
+enum lane_state {
+        LANE_OFFERED, /* Its marker has not come; nothing is read. */
+        LANE_FILLED,  /* As above, and something was in it. */
+        LANE_AWAKE,   /* Open: it is looked at. */
+        LANE_ARMED,   /* Open, and empty when it was last looked at; a bell will tell. */
+        LANE_DROPPED  /* Only there for who looks at what lies in it. */
+};
+
 struct lane_reader {
         struct ring_reader ring;
-        bool is_open;    /* Its marker has come; until then nothing is read. */
-        bool was_filled; /* Something was in it before it was open. */
-        bool is_armed;   /* Empty when last looked at, and a bell will tell. */
-        bool is_hung;    /* It is at its end: what is in the ring is all that comes, */
-        uint64_t last;   /* and it cannot reach beyond here, whoever goes on writing. */
-        bool is_dropped; /* It is only there for who looks at what lies in it. */
+        enum lane_state state;
+        bool is_hung;  /* It is at its end: what is in the ring is all that comes, */
+        uint64_t last; /* and it cannot reach beyond here, whoever goes on writing. */
 
-        /* A message that comes in pieces. */
-        bool gathers;
-        bool drops; /* It is over the limit. */
+        /* A message that comes in pieces: which is gathered, or, being too large, dropped as it comes. */
+        enum { LANE_WITHOUT_STREAM, LANE_GATHERS, LANE_DROPS } stream;
         uint8_t encoding;
         uint64_t total;
         uint64_t arrived;
@@ -68,6 +72,10 @@ void lane_reader_let_go(struct lane_reader *lane);
 
 /* In a forked child, which has no mapping: maps it anew. 0; as ring_memory_map(). */
 int lane_reader_map(struct lane_reader *lane);
+
+static inline bool lane_reader_is_open(const struct lane_reader *lane) {
+        return lane->state == LANE_AWAKE || lane->state == LANE_ARMED;
+}
 
 static inline bool lane_reader_is_empty(const struct lane_reader *lane) {
         struct ring_record record;

@@ -22,9 +22,9 @@
 void lanes_notice(struct lane_reader *lane, uint32_t events) {
         if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
                 lane_reader_hang(lane);
-        if (!lane->is_open)
+        if (!lane_reader_is_open(lane))
                 lane->receiver->lanes->socket_is_ready = true; /* Its marker may be there. */
-        if (lane->is_open && lane->is_armed && lanes_claim(lane->receiver) == 0 && lane->is_armed) {
+        if (lane->state == LANE_ARMED && lanes_claim(lane->receiver) == 0 && lane->state == LANE_ARMED) {
                 ring_reader_disarm(&lane->ring);
                 lanes_wake(lane);
         }
@@ -59,7 +59,7 @@ static int look(struct leat_receiver *receiver, leat_deadline deadline) {
 /* ---- taking ---- */
 
 static bool has_something(const struct lane_reader *lane) {
-        return lane->is_open && (lane->is_hung || !lane_reader_is_empty(lane));
+        return lane_reader_is_open(lane) && (lane->is_hung || !lane_reader_is_empty(lane));
 }
 
 bool lanes_have_something(struct leat_receiver *receiver) {
@@ -67,7 +67,7 @@ bool lanes_have_something(struct leat_receiver *receiver) {
 
         if (lanes_claim(receiver) < 0)
                 return true; /* Receiving says so. */
-        if (lanes->socket_is_ready && !lanes->has_barrier)
+        if (lanes->socket_is_ready && lanes->barrier.position == 0)
                 return true;
         for (size_t i = 0; i < lanes->n; i++)
                 if (has_something(lanes->list[i]))
@@ -80,7 +80,7 @@ static bool is_barred(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         struct lane_reader *lane;
 
-        if (!lanes->has_barrier)
+        if (lanes->barrier.position == 0)
                 return false;
         lane = lanes_find(receiver, &lanes->barrier.identity);
         if (lane && lane->ring.position < lanes->barrier.position) {
@@ -88,7 +88,7 @@ static bool is_barred(struct leat_receiver *receiver) {
                         return true;
                 lanes_drop(receiver, lane);
         }
-        lanes->has_barrier = false;
+        lanes->barrier.position = 0;
         return false;
 }
 
@@ -115,7 +115,7 @@ static bool find_next(struct leat_receiver *receiver, size_t *ret_index) {
                         *ret_index = index;
                         return true;
                 }
-                if (lane->is_open && !lane->is_armed && ++lane->fruitless >= FRUITLESS_LOOKS) {
+                if (lane->state == LANE_AWAKE && ++lane->fruitless >= FRUITLESS_LOOKS) {
                         if (is_watched(lane) && lane_reader_arm(lane))
                                 lanes->n_awake--;
                         lane->fruitless = 0;
@@ -131,7 +131,7 @@ static int take_from(struct leat_receiver *receiver, size_t index, struct incomi
         uint64_t before = lane->ring.position;
         int r;
 
-        if (lane->is_armed) {
+        if (lane->state == LANE_ARMED) {
                 ring_reader_disarm(&lane->ring);
                 lanes_wake(lane);
         }
@@ -171,16 +171,17 @@ static bool settle_unopened(struct leat_receiver *receiver) {
         for (size_t i = lanes->n; i-- > 0;) {
                 struct lane_reader *lane = lanes->list[i];
 
-                if (lane->is_open)
+                if (lane_reader_is_open(lane))
                         continue;
                 if (lane_reader_is_empty(lane)) {
                         if (lane->is_hung)
                                 lanes_drop(receiver, lane);
                         continue;
                 }
-                if (lane->was_filled || lane->is_hung)
-                        lanes_open(lane);
-                lane->was_filled = true;
+                if (lane->state == LANE_FILLED || lane->is_hung)
+                        lanes_wake(lane);
+                else
+                        lane->state = LANE_FILLED;
                 may_be_more = true;
         }
         return may_be_more;
@@ -268,11 +269,11 @@ bool lanes_arm(struct leat_receiver *receiver) {
         for (size_t i = 0; i < lanes->n; i++) {
                 struct lane_reader *lane = lanes->list[i];
 
-                if (!lane->is_open && !ring_reader_arm(&lane->ring)) {
+                if (!lane_reader_is_open(lane) && !ring_reader_arm(&lane->ring)) {
                         lanes->socket_is_ready = true; /* Its marker was there before. */
                         return false;
                 }
-                if (!lane->is_open || lane->is_armed)
+                if (lane->state != LANE_AWAKE)
                         continue;
                 if (!lane_reader_arm(lane))
                         return false;
@@ -287,7 +288,7 @@ uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core) {
                 const struct lane_reader *lane = lanes->list[i];
                 uint32_t other = ring_writer_core(&lane->ring);
 
-                if (lane->is_open && !lane->is_hung && other != core)
+                if (lane_reader_is_open(lane) && !lane->is_hung && other != core)
                         return other;
         }
         return core;

@@ -37,8 +37,7 @@ struct lanes {
         struct spinner spinner;
         int64_t looked; /* When the sockets were looked at last. */
         bool socket_is_ready;
-        bool has_barrier; /* The channel's socket waits for a lane. */
-        struct lane_barrier barrier;
+        struct lane_barrier barrier; /* The channel's socket waits for a lane; position 0: it does not. */
 };
 
 /* The next record of the lane whose turn it is, when it is a whole message and nothing stands in its way. No system call, no lock. */
@@ -47,7 +46,7 @@ static inline bool lanes_peek_message(const struct lanes *lanes, struct ring_rec
 
         if (!lane || lanes->turn <= 0 || !claim_is_current(&lanes->claim) ||
             ring_peek(&lane->ring, ret_record) != RING_RECORD || ret_record->kind != LANE_MESSAGE ||
-            lane->gathers || lane->is_hung)
+            lane->stream != LANE_WITHOUT_STREAM || lane->is_hung)
                 return false;
         tsan_lane_acquire(&lane->identity);
         return true;
@@ -93,11 +92,8 @@ void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message
 /* The lane of that name; NULL when there is none (any more). */
 struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity);
 
-/* One that was armed is looked at again. */
+/* It is looked at from now on: all that its sender sent by the channel's socket has been taken, or it was armed. */
 void lanes_wake(struct lane_reader *lane);
-
-/* All that its sender sent by the channel's socket has been taken. */
-void lanes_open(struct lane_reader *lane);
 
 /* A lane is at its end, or makes no sense. */
 void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane);

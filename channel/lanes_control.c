@@ -36,21 +36,20 @@ static void consider(struct leat_receiver *receiver, const struct lane_offer *of
 static void mark(struct leat_receiver *receiver, const struct lane_identity *identity) {
         struct lane_reader *lane = lanes_find(receiver, identity);
 
-        if (lane && !lane->is_open)
-                lanes_open(lane);
+        if (lane && !lane_reader_is_open(lane))
+                lanes_wake(lane);
 }
 
 static void bar(struct leat_receiver *receiver, const struct lane_barrier *barrier) {
         struct lane_reader *lane = lanes_find(receiver, &barrier->identity);
 
-        if (!lane || !lane->is_open || lane->ring.position >= barrier->position)
+        if (!lane || !lane_reader_is_open(lane) || lane->ring.position >= barrier->position)
                 return;
         if (barrier->position - lane->ring.position > lane->ring.limit) {
                 lanes_drop(receiver, lane); /* There is no room for so much. */
                 return;
         }
         receiver->lanes->barrier = *barrier;
-        receiver->lanes->has_barrier = true;
 }
 
 static int take_offer(struct leat_receiver *receiver, const struct packet *packet, const uint8_t *body,

@@ -151,14 +151,9 @@ int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, in
 }
 
 void lanes_wake(struct lane_reader *lane) {
-        lane->is_armed = false;
+        lane->state = LANE_AWAKE;
         lane->fruitless = 0;
         lane->receiver->lanes->n_awake++;
-}
-
-void lanes_open(struct lane_reader *lane) {
-        lane->is_open = true;
-        lanes_wake(lane);
 }
 
 int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
@@ -166,7 +161,7 @@ int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offe
         int r = lanes_add(receiver, offer, memory, socket, &lane);
 
         if (r == 0)
-                lanes_open(lane);
+                lanes_wake(lane);
         return r;
 }
 
@@ -184,7 +179,7 @@ void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane) {
         struct lanes *lanes = receiver->lanes;
         size_t index = index_of(lanes, lane);
 
-        if (lane->is_open && !lane->is_armed)
+        if (lane->state == LANE_AWAKE)
                 lanes->n_awake--;
         if (lanes->current == lane)
                 lanes->current = NULL;
@@ -195,7 +190,7 @@ void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane) {
                 lanes->list[i] = lanes->list[i + 1];
         if (lanes->next > index)
                 lanes->next--;
-        lane->is_dropped = true;
+        lane->state = LANE_DROPPED;
         if (lane != lanes->held)
                 lane_reader_free(lane);
 }
@@ -210,7 +205,7 @@ void lanes_let_go(struct lanes *lanes) {
 
         if (!lane)
                 return;
-        if (lane->is_dropped) {
+        if (lane->state == LANE_DROPPED) {
                 CALL_GUARD;
 
                 lane_reader_free(lane);
@@ -273,7 +268,7 @@ int lanes_claim(struct leat_receiver *receiver) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < lanes->n; i++)
-                if (lanes->list[i]->is_open && lanes->list[i]->is_armed)
+                if (lanes->list[i]->state == LANE_ARMED)
                         lanes_wake(lanes->list[i]);
         return 0;
 }

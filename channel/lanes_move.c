@@ -66,7 +66,7 @@ int lanes_pack(struct leat_receiver *receiver) {
 }
 
 static size_t count_gathered(const struct lane_reader *lane) {
-        return lane->gathers && !lane->drops ? lane->gathered.size : 0;
+        return lane->stream == LANE_GATHERS ? lane->gathered.size : 0;
 }
 
 static bool has_gathered(const struct leat_receiver *receiver) {
@@ -86,13 +86,13 @@ static struct row describe(const struct lane_reader *lane) {
                            .limit = htole64(lane->ring.limit),
                            .position = htole64(lane->ring.position) };
 
-        if (lane->is_open)
+        if (lane_reader_is_open(lane))
                 row.flags |= ROW_OPEN;
         if (lane->is_hung)
                 row.flags |= ROW_HUNG;
-        if (lane->gathers) {
+        if (lane->stream != LANE_WITHOUT_STREAM) {
                 row.flags |= ROW_GATHERS;
-                if (lane->drops)
+                if (lane->stream == LANE_DROPS)
                         row.flags |= ROW_DROPS;
                 row.total = htole64(lane->total);
                 row.arrived = htole64(lane->arrived);
@@ -103,10 +103,11 @@ static struct row describe(const struct lane_reader *lane) {
 
 int lanes_write_rows(const struct leat_receiver *receiver, struct buffer *table) {
         const struct lanes *lanes = receiver->lanes;
-        struct head head = { .n_lanes = htole16((uint16_t) lanes->n), .has_barrier = lanes->has_barrier };
+        struct head head = { .n_lanes = htole16((uint16_t) lanes->n) };
         int r;
 
-        if (lanes->has_barrier) {
+        if (lanes->barrier.position > 0) {
+                head.has_barrier = 1;
                 head.barrier_lane = lanes->barrier.identity;
                 head.barrier_position = htole64(lanes->barrier.position);
         }
@@ -262,13 +263,13 @@ static int resume(struct lane_reader *lane, const struct row *row, int gathered,
         lane->ring.position = lane->ring.published = row->position;
         if (row->flags & ROW_HUNG)
                 lane_reader_hang(lane);
-        lane->gathers = row->flags & ROW_GATHERS;
-        lane->drops = row->flags & ROW_DROPS;
+        if (row->flags & ROW_GATHERS)
+                lane->stream = row->flags & ROW_DROPS ? LANE_DROPS : LANE_GATHERS;
         lane->encoding = row->encoding;
         lane->total = row->total;
         lane->arrived = row->arrived;
         if (row->flags & ROW_OPEN)
-                lanes_open(lane);
+                lanes_wake(lane);
         if (!brings_bytes(row) || size == 0)
                 return 0;
         r = buffer_reserve(&lane->gathered, size);
@@ -298,9 +299,9 @@ static int unpack_lanes(struct leat_receiver *receiver, const struct lanes_arriv
 }
 
 static void restore_barrier(struct lanes *lanes, const struct head *head) {
-        lanes->has_barrier = head->has_barrier;
-        lanes->barrier =
-                (struct lane_barrier){ .identity = head->barrier_lane, .position = head->barrier_position };
+        if (head->has_barrier)
+                lanes->barrier = (struct lane_barrier){ .identity = head->barrier_lane,
+                                                        .position = head->barrier_position };
 }
 
 int lanes_unpack(struct leat_receiver *receiver, const struct lanes_arrival *arrival, int *fds,

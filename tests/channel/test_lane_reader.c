@@ -292,7 +292,7 @@ Test(lane_reader, arming_is_for_when_nothing_is_there) {
         cr_assert_not(ring_takes_reader_waits(&writer));
         expect_message("a", 1, 1, LANE_IN_ROOM);
         cr_assert(lane_reader_arm(lane));
-        cr_assert(lane->is_armed);
+        cr_assert_eq(lane->state, LANE_ARMED);
         cr_assert_eq(atomic_load(ring_tail(writer.memory)), lane->ring.position,
                      "what was read is published first");
         put(LANE_MESSAGE, 1, "b", 1);

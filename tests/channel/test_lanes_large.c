@@ -410,7 +410,7 @@ Test(lanes_large, nor_when_some_of_it_was_gathered) {
                 if (lane->arrived > 5 * RING)
                         break;
         }
-        cr_assert(lane->gathers);
+        cr_assert_eq(lane->stream, LANE_GATHERS);
         kill_and_wait(child);
         cr_assert_eq(parcel_recv(rx, &(parcel){ 0 }, leat_after_ms(20000)), LEAT_DISCONNECTED);
 }

@@ -98,7 +98,7 @@ static number_sender clone_with_lane(number_sender tx, number_receiver rx, uint3
         expect_numbers(rx, who, 0, 1);
         cr_assert_eq(number_recv(rx, &got, LEAT_NOW), LEAT_EMPTY); /* Takes the offer. */
         cr_assert_eq(count_lanes(rx), n_lanes + 1);
-        cr_assert(!rx.object->lanes->list[n_lanes]->is_open);
+        cr_assert(!lane_reader_is_open(rx.object->lanes->list[n_lanes]));
         return clone;
 }
 
@@ -229,7 +229,7 @@ static bool gathers(blob_receiver rx) {
         const struct lanes *lanes = rx.object->lanes;
 
         for (size_t i = 0; i < lanes->n; i++)
-                if (lanes->list[i]->gathers)
+                if (lanes->list[i]->stream != LANE_WITHOUT_STREAM)
                         return true;
         return false;
 }
@@ -258,7 +258,7 @@ static bool has_lane_in_use(blob_receiver rx) {
         struct ring_record record;
 
         for (size_t i = 0; i < lanes->n; i++)
-                if (lanes->list[i]->is_open && ring_peek(&lanes->list[i]->ring, &record) != RING_EMPTY)
+                if (lane_reader_is_open(lanes->list[i]) && ring_peek(&lanes->list[i]->ring, &record) != RING_EMPTY)
                         return true;
         return false;
 }
@@ -391,7 +391,7 @@ Test(move_lanes, a_lane_that_is_only_offered_moves_too) {
         clone = clone_with_lane(tx, rx, 1);
         move(&rx);
         cr_assert_eq(count_lanes(rx), 2);
-        cr_assert(!rx.object->lanes->list[1]->is_open);
+        cr_assert(!lane_reader_is_open(rx.object->lanes->list[1]));
         send_numbers(clone, 1, 1, 5);
         cr_assert_not_null(clone.object->lane);
         move(&rx); /* With the marker in the channel's socket, and something in the ring. */
@@ -433,14 +433,14 @@ Test(move_lanes, what_was_sent_first_comes_first_when_the_receiver_waits_for_a_l
         send_numbers(tx, 0, 0, IN_LANE);
         cr_assert_eq(number_sender_clone(tx, &clone), 0);
         send_numbers(clone, 1, 0, 1); /* Behind a barrier. */
-        while (!rx.object->lanes->has_barrier) {
+        while (rx.object->lanes->barrier.position == 0) {
                 expect_numbers(rx, 0, n, n + 1);
                 n++;
                 usleep(10); /* So that it looks at its sockets. */
         }
         cr_assert_lt(n, IN_LANE);
         move(&rx);
-        cr_assert(rx.object->lanes->has_barrier);
+        cr_assert_gt(rx.object->lanes->barrier.position, 0);
         expect_numbers(rx, 0, n, IN_LANE);
         expect_numbers(rx, 1, 0, 1);
         number_sender_close(&tx);
