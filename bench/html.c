@@ -203,7 +203,9 @@ static void put_target_table(FILE *out, const json_t *targets) {
                         measure = text_of(target, "measure");
                         (void) fputs("<tr class=\"group\"><th colspan=\"5\" scope=\"rowgroup\">", out);
                         put_text(out, measure);
-                        (void) fputs("</th></tr>\n", out);
+                        (void) fputs(" <small class=\"muted\">probe: ", out);
+                        put_text(out, text_of(target, "probes"));
+                        (void) fputs("</small></th></tr>\n", out);
                 }
                 put_target(out, target);
         }

@@ -236,7 +236,7 @@ static void judge_run(struct judgement *judgement, struct group *group) {
         run->met = run->measured && is_reached(target, run->ratio, run->probe_ns < NEAR_NS);
 }
 
-static void say_why_not_counted(struct judgement *judgement) {
+static void say_why_not_counted(struct judgement *judgement, bool would_be_met) {
         const struct run_verdict *run = median_run(judgement);
         char why[64];
 
@@ -249,11 +249,17 @@ static void say_why_not_counted(struct judgement *judgement) {
         else
                 (void) snprintf(why, sizeof(why), "near in too few runs");
         remark(judgement, why, "");
+        remark(judgement, would_be_met ? "would be met" : "would not be met", "");
+}
+
+int runs_needed(int runs) {
+        return (2 * runs + 2) / 3;
 }
 
 /* Two of three runs, or as many of however many there are. One in which Leat failed meets nothing. */
 static void conclude(struct judgement *judgement) {
-        int met = 0, counted = 0, measured = 0, needed = (2 * judgement->runs + 2) / 3, failed = 0;
+        int met = 0, would_be_met = 0, counted = 0, measured = 0, failed = 0;
+        int needed = runs_needed(judgement->runs);
 
         for (int i = 0; i < judgement->runs; i++) {
                 const struct run_verdict *run = &judgement->each[i];
@@ -262,6 +268,7 @@ static void conclude(struct judgement *judgement) {
                 measured += run->measured;
                 counted += run->counts && run->measured;
                 met += run->counts && run->met;
+                would_be_met += run->met;
         }
         if (failed > judgement->runs - needed)
                 judgement->verdict = NOT_MET;
@@ -271,7 +278,7 @@ static void conclude(struct judgement *judgement) {
                 judgement->verdict = MET;
         else if (met + judgement->runs - counted - failed >= needed) {
                 judgement->verdict = NOT_COUNTED;
-                say_why_not_counted(judgement);
+                say_why_not_counted(judgement, would_be_met >= needed);
         } else
                 judgement->verdict = NOT_MET;
 }

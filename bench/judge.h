@@ -30,7 +30,7 @@ struct judgement {
         struct run_verdict each[MAX_RUNS];
         enum verdict verdict;
         char remark
-                [256]; /* Why it is not measured or not counted, who is not there to be compared with; or "". */
+                [320]; /* Why it is not measured or not counted, and what it would be otherwise; who is not there to be compared with; or "". */
 };
 
 /* Measures all targets, `runs` times `rounds` rounds. 0, or -ENOMEM. */
@@ -44,11 +44,17 @@ const struct run_verdict *median_run(const struct judgement *judgement);
 
 const char *verdict_name(enum verdict verdict);
 
-/* A ratio and its two sides, as text. */
+/* How many of so many runs must meet a target: two of three. */
+int runs_needed(int runs);
+
+/* A ratio and its two sides, as text; each run's ratio, and each run's probe. */
 struct figures {
-        char ratio[32], runs[128], sides[160];
+        char ratio[32], runs[128], sides[160], probes[96];
 };
 struct figures figures_of(const struct judgement *judgement);
+
+/* What follows from what. */
+void print_rules(int runs);
 
 void print_judgements(const struct judgement *judgements, int count);
 void print_judgements_markdown(const struct judgement *judgements, int count);

@@ -94,7 +94,7 @@ static int run_benchmarks(const struct options *options, json_t *result) {
 
         if (json_object_set_new(result, "benchmarks", results) < 0)
                 return -ENOMEM;
-        print_estimate(estimate(options));
+        print_estimate(stdout, estimate(options));
         for (const struct benchmark *benchmark = benchmarks; benchmark->name; benchmark++)
                 if (is_chosen(benchmark, options)) {
                         int r = run(benchmark, options, results);
@@ -111,12 +111,8 @@ static int run_targets(const struct options *options, json_t *result) {
         static struct judgement judgements[MAX_VERDICTS];
         int count = 0, r;
 
-        (void) printf(
-                "runs: %d; a target is met by the median of a run's rounds in two of three runs\n"
-                "ratios to what makes system calls count when near: probe below %d ns\n"
-                "a ratio is the median of those within each round; the figures behind it are medians too\n",
-                options->runs, NEAR_NS);
-        print_estimate(judging_seconds(options->seconds, options->rounds, options->runs));
+        print_estimate(options->markdown ? stderr : stdout,
+                       judging_seconds(options->seconds, options->rounds, options->runs));
         r = judge_all(options->seconds, options->rounds, options->runs, judgements, &count);
         if (r < 0)
                 return r;
@@ -139,7 +135,13 @@ static json_t *measure_all(const struct options *options, const char *command_li
         json_t *result;
 
         conditions_read(&conditions);
-        print_conditions(&conditions, pin_name(options->pin), options->seconds, options->rounds);
+        if (options->markdown)
+                print_conditions_markdown(&conditions, command_line, options->seconds, options->rounds,
+                                          options->runs);
+        else
+                print_conditions(&conditions, pin_name(options->pin), options->seconds, options->rounds);
+        if (options->command == TARGETS && !options->markdown)
+                print_rules(options->runs);
         result = json_pack("{s:i, s:o}", "leat_bench", 1, "conditions",
                            json_of_conditions(&conditions, command_line, pin_name(options->pin),
                                               options->seconds, options->rounds));

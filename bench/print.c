@@ -6,6 +6,7 @@
 #include <leat/error.h>
 
 #include "report.h"
+#include "targets.h"
 
 void print_conditions(const struct conditions *conditions, const char *pinning, double seconds, int rounds) {
         (void) printf("machine: %s, %s, %ld cores\nkernel: %s\n", conditions->processor, conditions->machine,
@@ -16,6 +17,17 @@ void print_conditions(const struct conditions *conditions, const char *pinning, 
                       rounds, seconds);
         (void) printf(
                 "near or far: the least round trip of a spinning ring, 90 to 140 ns near, over 350 ns far\n");
+}
+
+/* Of targets, which say themselves how they are pinned. */
+void print_conditions_markdown(const struct conditions *conditions, const char *command, double seconds,
+                               int rounds, int runs) {
+        (void) printf(
+                "Measured on %.10s by `%s`: %s, %s, %ld cores, %s; runs: %d, of %d rounds of %g s each, all "
+                "peers in turns; medians. The probe is the least round trip of a spinning ring; below %d "
+                "ns is near.\n",
+                conditions->time, command, conditions->processor, conditions->machine, conditions->cores,
+                conditions->kernel, runs, rounds, seconds, NEAR_NS);
 }
 
 /* So that a number has one to three digits before its point. */

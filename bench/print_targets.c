@@ -2,12 +2,13 @@
  *
  *     "targets": [ { "measure", "goal", "benchmark", "peer": strings,
  *                    "verdict": "met|not met|not counted|not measured",
- *                    "ratio", "runs", "sides", "remark": strings, as the table has them,
+ *                    "ratio", "runs", "sides", "probes", "remark": strings, as the table has them,
  *                    "each": [ { "ratio", "value", "other": numbers, "against": string or null,
  *                                "probe_ns": number, "measured", "counts", "met": booleans } ] } ]
  *
  * with one entry of "each" for each run. A value is messages or operations a second, or nanoseconds where a time is
  * judged, or the part of a core. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,13 +40,28 @@ static void format_value(char *ret_text, size_t size, enum bound bound, size_t b
                                 value < 1e6 ? "k/s" : "M/s");
 }
 
+/* "140, 150, 380 ns" */
+static void format_probes(char *ret_text, size_t size, const struct judgement *judgement) {
+        size_t length = 0;
+
+        if (judgement->each[0].probe_ns <= 0) {
+                (void) snprintf(ret_text, size, "one core");
+                return;
+        }
+        for (int i = 0; i < judgement->runs; i++)
+                length += (size_t) snprintf(ret_text + length, size - length, "%s%.0f", i > 0 ? ", " : "",
+                                            fmin(judgement->each[i].probe_ns, 99999));
+        (void) snprintf(ret_text + length, size - length, " ns");
+}
+
 struct figures figures_of(const struct judgement *judgement) {
         const struct run_verdict *run = median_run(judgement);
         enum bound bound = judgement->target->bound;
-        struct figures figures = { "-", "", "" };
+        struct figures figures = { .ratio = "-" };
         size_t length = 0;
         char value[32], other[32];
 
+        format_probes(figures.probes, sizeof(figures.probes), judgement);
         if (!run)
                 return figures;
         format_ratio(figures.ratio, sizeof(figures.ratio), bound, run->ratio);
@@ -66,10 +82,18 @@ struct figures figures_of(const struct judgement *judgement) {
         return figures;
 }
 
+void print_rules(int runs) {
+        (void) printf("runs: %d; a target is met when the median of a run's rounds meets it in %d of them\n"
+                      "ratios to what makes system calls count when near: probe below %d ns\n"
+                      "a ratio is the median of those within each round; the figures behind it are medians "
+                      "too\n",
+                      runs, runs_needed(runs), NEAR_NS);
+}
+
 static void print_one(const struct judgement *judgement) {
         struct figures figures = figures_of(judgement);
 
-        (void) printf("  %-13s %-50s %7s",
+        (void) printf("  %-13s %-54s %7s",
                       judgement->verdict == NOT_MET ? "NOT MET" : verdict_name(judgement->verdict),
                       judgement->target->goal, figures.ratio);
         if (figures.runs[0])
@@ -97,7 +121,7 @@ void print_judgements(const struct judgement *judgements, int count) {
                 const char *measure = judgements[i].target->measure;
 
                 if (i == 0 || strcmp(judgements[i - 1].target->measure, measure) != 0)
-                        (void) printf("\n%s\n", measure);
+                        (void) printf("\n%s (probe: %s)\n", measure, figures_of(&judgements[i]).probes);
                 print_one(&judgements[i]);
         }
         (void) printf("\n");
@@ -105,8 +129,8 @@ void print_judgements(const struct judgement *judgements, int count) {
 }
 
 void print_judgements_markdown(const struct judgement *judgements, int count) {
-        (void) printf("\n| measure | at least | measured (each run) | figures | verdict |\n"
-                      "| --- | --- | --- | --- | --- |\n");
+        (void) printf("\n| measure | at least | measured (each run) | figures | probe | verdict |\n"
+                      "| --- | --- | --- | --- | --- | --- |\n");
         for (int i = 0; i < count; i++) {
                 const struct target *target = judgements[i].target;
                 struct figures figures = figures_of(&judgements[i]);
@@ -117,9 +141,9 @@ void print_judgements_markdown(const struct judgement *judgements, int count) {
                 (void) printf("| %s | %s | %s", is_new ? target->measure : "", target->goal, figures.ratio);
                 if (figures.runs[0])
                         (void) printf(" (%s)", figures.runs);
-                (void) printf(" | %s | %s%s%s%s%s |\n", figures.sides, mark,
-                              verdict_name(judgements[i].verdict), mark, judgements[i].remark[0] ? ": " : "",
-                              judgements[i].remark);
+                (void) printf(" | %s | %s | %s%s%s%s%s |\n", figures.sides, is_new ? figures.probes : "",
+                              mark, verdict_name(judgements[i].verdict), mark,
+                              judgements[i].remark[0] ? ": " : "", judgements[i].remark);
         }
         (void) printf("\n");
         print_sums(judgements, count);
@@ -143,12 +167,12 @@ json_t *json_of_judgements(const struct judgement *judgements, int count) {
                 for (int j = 0; j < judgement->runs; j++)
                         (void) json_array_append_new(each, json_of_run(&judgement->each[j]));
                 (void) json_array_append_new(
-                        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "measure",
+                        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "measure",
                                        judgement->target->measure, "goal", judgement->target->goal,
                                        "benchmark", judgement->target->benchmark, "peer",
                                        judgement->target->peer, "verdict", verdict_name(judgement->verdict),
                                        "ratio", figures.ratio, "runs", figures.runs, "sides", figures.sides,
-                                       "remark", judgement->remark, "each", each));
+                                       "probes", figures.probes, "remark", judgement->remark, "each", each));
         }
         return all;
 }

@@ -7,6 +7,8 @@
 #include "conditions.h"
 
 void print_conditions(const struct conditions *conditions, const char *pinning, double seconds, int rounds);
+void print_conditions_markdown(const struct conditions *conditions, const char *command, double seconds,
+                               int rounds, int runs);
 void print_outcome(const struct outcome *outcome);
 
 /* The outcome, as described in json.c. NULL when memory ran out. */

@@ -68,10 +68,10 @@ double seconds_of(const struct peer *peer, const struct task *task) {
         return task->warm_up + task->seconds + OVERHEAD_SECONDS;
 }
 
-void print_estimate(double seconds) {
+void print_estimate(FILE *out, double seconds) {
         if (seconds < 90)
-                (void) printf("this takes about %.0f s\n", seconds);
+                (void) fprintf(out, "this takes about %.0f s\n", seconds);
         else
-                (void) printf("this takes about %.0f minutes\n", seconds / 60);
-        (void) fflush(stdout);
+                (void) fprintf(out, "this takes about %.0f minutes\n", seconds / 60);
+        (void) fflush(out);
 }

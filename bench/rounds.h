@@ -2,6 +2,8 @@
 #ifndef LEAT_BENCH_ROUNDS_H
 #define LEAT_BENCH_ROUNDS_H
 
+#include <stdio.h>
+
 #include "benchmark.h"
 
 /* `size` 0: the benchmark's own. */
@@ -19,7 +21,7 @@ void measure_rounds(struct outcome *outcome, int rounds);
 /* About how many seconds a measurement takes, with all that belongs to it. */
 double seconds_of(const struct peer *peer, const struct task *task);
 
-/* "takes about 3 minutes", on the standard output. */
-void print_estimate(double seconds);
+/* "this takes about 3 minutes" */
+void print_estimate(FILE *out, double seconds);
 
 #endif

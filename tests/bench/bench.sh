@@ -136,6 +136,7 @@ assert len(targets) >= 25
 for target in targets:
     assert target["verdict"] in ("met", "not met", "not counted", "not measured"), target
     assert len(target["each"]) == 2
+    assert target["probes"].endswith(" ns") or target["probes"] == "one core", target
     assert target["verdict"] != "met", "of one round"
     if target["verdict"] == "not measured":
         assert "is not installed" in target["remark"] or "failed" in target["remark"], target
