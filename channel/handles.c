@@ -11,20 +11,14 @@
 #include "sender.h"
 #include "shared_memory.h"
 
-/* The generated endpoint structs all look like this. */
-struct endpoint_field {
-        void *object;
-        void *given;
-};
-
 /* By a message before this one: its giver's variable is empty now, and the object may be gone. */
-static bool is_given_already(const struct endpoint_field *endpoint) {
-        const void *object;
+static bool is_given_already(const void *object, const void *giver) {
+        const void *kept;
 
-        if (!endpoint->given)
+        if (!giver)
                 return false;
-        memcpy(&object, endpoint->given, sizeof(object));
-        return object != endpoint->object;
+        memcpy(&kept, giver, sizeof(kept));
+        return kept != object;
 }
 
 static int describe_descriptor(const void *field, struct handle *handle) {
@@ -35,7 +29,7 @@ static int describe_descriptor(const void *field, struct handle *handle) {
         if (handle->fd < 0)
                 return LEAT_EMPTY;
         if (descriptor.given && *descriptor.home != handle->fd)
-                return -EINVAL; /* As is_given_already(). */
+                return -EINVAL; /* It is given already. */
         if (descriptor.given)
                 handle->giver.descriptor = descriptor.home;
         return 0;
@@ -45,11 +39,13 @@ static int describe_memory(const void *field, struct handle *handle) {
         leat_shared_memory memory;
 
         memcpy(&memory, field, sizeof(memory));
-        if (memory.object && memory.given && *memory.given != memory.object)
-                return -EINVAL; /* As is_given_already(). */
+        if (!memory.object)
+                return LEAT_EMPTY;
+        if (is_given_already(memory.object, memory.given))
+                return -EINVAL;
         handle->fd = leat_shared_memory_descriptor(memory);
         handle->giver.memory = memory.given;
-        return handle->fd < 0 ? LEAT_EMPTY : 0;
+        return 0;
 }
 
 static int describe_sender(const void *field, struct handle *handle) {
@@ -60,7 +56,7 @@ static int describe_sender(const void *field, struct handle *handle) {
         sender = endpoint.object;
         if (!sender)
                 return LEAT_EMPTY;
-        if (is_given_already(&endpoint))
+        if (is_given_already(sender, endpoint.given))
                 return -EINVAL;
         handle->fd = sender->connection->fd;
         handle->connection = sender->connection;
@@ -77,7 +73,7 @@ static int describe_receiver(const void *field, struct handle *handle) {
         receiver = endpoint.object;
         if (!receiver)
                 return LEAT_EMPTY;
-        if (!endpoint.given || is_given_already(&endpoint))
+        if (!endpoint.given || is_given_already(receiver, endpoint.given))
                 return -EINVAL; /* A receiver has one owner: it can only be given. */
         if (receiver->set)
                 return -EBUSY;
@@ -86,7 +82,6 @@ static int describe_receiver(const void *field, struct handle *handle) {
 
                 if (r < 0)
                         return r;
-                handle->kind = HANDLE_RECEIVER_WITH_LANES;
                 handle->receiver = receiver;
         }
         handle->fd = receiver->connection->fd;
@@ -124,7 +119,6 @@ static bool give_the_same(const struct handle *a, const struct handle *b) {
         case HANDLE_SENDER:
                 return *a->giver.sender == *b->giver.sender;
         case HANDLE_RECEIVER:
-        case HANDLE_RECEIVER_WITH_LANES:
                 return *a->giver.receiver == *b->giver.receiver;
         }
         return false;
@@ -143,15 +137,17 @@ static size_t count_descriptors(const struct handle *handle) {
 
 int handles_add(struct handles *handles, unsigned kind, const void *field, size_t *ret_index) {
         struct handle handle = { .fd = -1, .gathered = -1 };
+        size_t n_descriptors;
         int r = describe(kind, field, &handle);
 
         if (r != 0)
                 return r;
         if (handle.giver.any && given_twice(handles, &handle))
                 return -EINVAL;
-        if (count_descriptors(&handle) > LEAT_MAX_HANDLES - handles->n_descriptors)
+        n_descriptors = count_descriptors(&handle);
+        if (n_descriptors > LEAT_MAX_HANDLES - handles->n_descriptors)
                 return LEAT_TOO_LARGE;
-        handles->n_descriptors += count_descriptors(&handle);
+        handles->n_descriptors += n_descriptors;
         handles->list[handles->count] = handle;
         *ret_index = handles->count++;
         return 0;
@@ -197,7 +193,7 @@ int handles_write_table(const struct handles *handles, struct buffer *message) {
                 size_t size = 1;
                 int r;
 
-                row[0] = (uint8_t) handle->kind;
+                row[0] = handle->receiver ? HANDLE_RECEIVER_WITH_LANES : (uint8_t) handle->kind;
                 if (handle->connection) {
                         row[1] = handle->connection->ordered ? HANDLE_ORDERED : 0;
                         size += 1 + fingerprint_write(&handle->connection->fingerprint, row + 2);
@@ -242,7 +238,6 @@ static struct given take_given(const struct handle *handle) {
                 given.sender = leat_sender_take(handle->giver.sender);
                 break;
         case HANDLE_RECEIVER:
-        case HANDLE_RECEIVER_WITH_LANES:
                 given.receiver = leat_receiver_take(handle->giver.receiver);
                 if (given.receiver)
                         leave(given.receiver);
@@ -263,7 +258,6 @@ static void close_given(struct given *given) {
                 leat_sender_close(&given->sender);
                 return;
         case HANDLE_RECEIVER:
-        case HANDLE_RECEIVER_WITH_LANES:
                 leat_receiver_close(&given->receiver);
                 return;
         }

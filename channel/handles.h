@@ -9,16 +9,19 @@
 #include "connection.h"
 #include "leat/endpoint.h"
 
-/* On the wire, one byte; for endpoints, followed by a byte of flags and a fingerprint, and then by lanes (see lanes_move.h). */
-enum handle_kind {
-        HANDLE_DESCRIPTOR = 1,
-        HANDLE_MEMORY = 2,
-        HANDLE_SENDER = 3,
-        HANDLE_RECEIVER = 4,
-        HANDLE_RECEIVER_WITH_LANES = 5
-};
+/* On the wire, one byte; for endpoints, followed by a byte of flags and a fingerprint. */
+enum handle_kind { HANDLE_DESCRIPTOR = 1, HANDLE_MEMORY = 2, HANDLE_SENDER = 3, HANDLE_RECEIVER = 4 };
+
+/* On the wire only: a receiver, and behind its fingerprint its lanes, see lanes_move.h. */
+#define HANDLE_RECEIVER_WITH_LANES 5
 
 enum handle_flag { HANDLE_ORDERED = 1 };
+
+/* The generated endpoint structs all look like this. */
+struct endpoint_field {
+        void *object;
+        void *given;
+};
 
 /* Where the giver keeps what it gives; all NULL when the handle is only lent. */
 union giver {

@@ -32,7 +32,7 @@ struct row {
         enum handle_kind kind;
         uint8_t flags;
         struct fingerprint fingerprint;
-        struct lanes_arrival lanes; /* Of a receiver with lanes. */
+        struct lanes_arrival lanes; /* A receiver's; mostly none. */
 };
 
 static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
@@ -68,7 +68,7 @@ static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
                 connection_unref(connection);
                 return r;
         }
-        slot->kind = row->kind == HANDLE_SENDER ? HANDLE_SENDER : HANDLE_RECEIVER;
+        slot->kind = row->kind;
         return 0;
 }
 
@@ -112,8 +112,7 @@ static size_t read_row(const uint8_t *table, size_t size, struct row *ret_row) {
 
         if (size < 1)
                 return 0;
-        row.kind = (enum handle_kind) table[0];
-        switch (row.kind) {
+        switch (table[0]) {
         case HANDLE_DESCRIPTOR:
         case HANDLE_MEMORY:
                 break;
@@ -131,6 +130,7 @@ static size_t read_row(const uint8_t *table, size_t size, struct row *ret_row) {
         default:
                 return 0;
         }
+        row.kind = row.lanes.n_lanes > 0 ? HANDLE_RECEIVER : (enum handle_kind) table[0];
         *ret_row = row;
         return 1 + rest;
 }
@@ -143,10 +143,10 @@ static int become(struct inbox *inbox, struct inbox_slot *slot, size_t next, con
         case HANDLE_MEMORY:
                 return become_memory(slot, limit);
         case HANDLE_SENDER:
-        case HANDLE_RECEIVER:
                 return become_endpoint(slot, row);
-        case HANDLE_RECEIVER_WITH_LANES:
-                return become_receiver_with_lanes(inbox, slot, next + 1, row, limit);
+        case HANDLE_RECEIVER:
+                return row->lanes.n_lanes > 0 ? become_receiver_with_lanes(inbox, slot, next + 1, row, limit)
+                                              : become_endpoint(slot, row);
         default:
                 return 0;
         }
@@ -177,12 +177,6 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
                 inbox->count = n_rows;
         return r;
 }
-
-/* The generated endpoint structs all look like this. */
-struct endpoint_field {
-        void *object;
-        void *given;
-};
 
 static int refer_endpoint(const struct leat_field *wanted, struct connection *connection,
                           const struct plan **plan, void *object, void *field) {
@@ -217,7 +211,6 @@ static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
         case HANDLE_SENDER:
                 return kind == LEAT_KIND_sender;
         case HANDLE_RECEIVER:
-        case HANDLE_RECEIVER_WITH_LANES:
                 return kind == LEAT_KIND_receiver;
         }
         return false;
@@ -250,7 +243,6 @@ int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wa
                 return refer_endpoint(wanted, slot->sender->connection, &slot->sender->plan, slot->sender,
                                       field);
         case HANDLE_RECEIVER:
-        case HANDLE_RECEIVER_WITH_LANES:
                 return refer_receiver(wanted, slot->receiver, field);
         }
         return LEAT_MALFORMED;
@@ -277,7 +269,6 @@ int inbox_empty(struct inbox *inbox) {
                         leat_sender_close(&slot->sender);
                         break;
                 case HANDLE_RECEIVER:
-                case HANDLE_RECEIVER_WITH_LANES:
                         leat_receiver_close(&slot->receiver);
                         break;
                 }

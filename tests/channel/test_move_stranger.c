@@ -181,6 +181,13 @@ Test(move_stranger, stands_between_other_handles) {
         cr_assert_geq(inbox.slots[2].descriptor, 0);
         cr_assert_eq(inbox_empty(&inbox), 0);
         expect_with(all, 7, LEAT_MALFORMED, __LINE__);
+
+        /* Its slot is one that a lane's descriptor was taken from. */
+        table[table_size - 1] = HANDLE_MEMORY;
+        all[7] = peer;
+        expect_with(all, 8, LEAT_MALFORMED, __LINE__);
+        table[table_size - 1] = 0;
+        expect_with(all, 8, LEAT_MALFORMED, __LINE__);
 }
 
 static void spoil(uint8_t *where, uint64_t number, size_t size, int line) {
