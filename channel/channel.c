@@ -10,6 +10,7 @@
 #include "leat/endpoint.h"
 #include "packet.h"
 #include "receiver.h"
+#include "ring_memory.h"
 #include "sender.h"
 
 CLEANUP_FUNCTION(connection_cleanup, struct connection *, connection_unref);
@@ -57,15 +58,22 @@ static void set_limits(struct leat_receiver *receiver, const struct leat_channel
                 return;
         if (options->message_limit > 0 && options->message_limit < RECEIVER_MESSAGE_LIMIT)
                 receiver->message_limit = options->message_limit;
-        receiver->lane_limit = options->lane_limit;
-        receiver->lane_memory = options->lane_memory;
+        if (options->lane_limit > 0)
+                receiver->lane_limit = options->lane_limit;
+        if (options->lane_memory > 0)
+                receiver->lane_memory = options->lane_memory;
 }
 
-/* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent. */
+/* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent; but not one
+ * that is too large for this receiver, for only making it would take its time. */
 static void open_lane(struct leat_sender *sender, struct leat_receiver *receiver) {
         struct lane_writer *lane;
         struct lane_parts parts;
 
+        if (ring_memory_size_for(sender->connection->ring_limit) > receiver->lane_memory) {
+                sender->promotion.state = PROMOTION_REFUSED;
+                return;
+        }
         if (lane_writer_create(sender->connection->ring_limit, &lane, &parts) < 0)
                 return;
         if (lanes_add_open(receiver, &parts.offer, parts.memory, parts.socket) == 0) {
@@ -78,6 +86,11 @@ static void open_lane(struct leat_sender *sender, struct leat_receiver *receiver
         }
 }
 
+static bool are_possible(const struct leat_channel_options *options) {
+        return options->lanes == LEAT_LANES_AUTOMATIC || options->lanes == LEAT_LANES_ALWAYS ||
+               options->lanes == LEAT_LANES_NEVER;
+}
+
 int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
                       struct leat_sender **ret_sender, struct leat_receiver **ret_receiver) {
         CLEANUP(connection_cleanup) struct connection *tx = NULL;
@@ -86,7 +99,7 @@ int leat_channel_open(const struct leat_type *type, const struct leat_channel_op
         struct leat_sender *sender;
         const struct plan *plan;
         CALL_GUARD;
-        int r = plan_get(type, &plan);
+        int r = options && !are_possible(options) ? -EINVAL : plan_get(type, &plan);
 
         if (r == 0)
                 r = connect_pair(plan, options, &tx, &rx);

@@ -37,14 +37,6 @@
 
 CLEANUP_FUNCTION(lane_cleanup, struct lane_writer *, lane_writer_free);
 
-static size_t ring_size_for(size_t limit) {
-        size_t size = RING_MIN_SIZE;
-
-        while (size < limit)
-                size *= 2;
-        return size;
-}
-
 /* Two of them fit: while the receiver holds one that it has borrowed, the next still finds room. */
 static size_t largest_body(size_t limit) {
         return (limit / 2 & ~(RING_ALIGNMENT - 1)) - 4 * RING_HEADER_SIZE;
@@ -55,12 +47,9 @@ static int map_ring(struct lane_writer *lane, struct lane_offer *offer, size_t l
         void *mapped;
         int r;
 
-        if (limit < RING_MIN_SIZE / 2)
-                limit = RING_MIN_SIZE / 2;
-        if (limit > RING_MAX_SIZE)
-                limit = RING_MAX_SIZE;
+        limit = ring_memory_limit_for(limit);
         *offer = (struct lane_offer){ .identity = lane->identity,
-                                      .size = ring_size_for(limit),
+                                      .size = ring_memory_size_for(limit),
                                       .limit = limit };
         r = ring_memory_create(offer->size, &memory);
         if (r == 0)

@@ -24,7 +24,7 @@ struct leat_receiver {
         struct lanes *lanes;     /* NULL while there has been none. */
         const struct plan *plan; /* NULL while nobody knows as what type it arrived. */
         size_t message_limit;
-        size_t lane_limit; /* 0: the defaults, see lanes.h. */
+        size_t lane_limit; /* Lanes at a time, and bytes of all their rings together. */
         size_t lane_memory;
 
         /* The message that the user holds, until the next one. Where expiry is watched (see expiry.h) packets alternate

@@ -20,6 +20,20 @@ bool ring_memory_is_size(size_t size) {
         return size >= RING_MIN_SIZE && size <= RING_MAX_SIZE && (size & (size - 1)) == 0;
 }
 
+size_t ring_memory_limit_for(size_t wanted) {
+        if (wanted < RING_MIN_SIZE / 2)
+                return RING_MIN_SIZE / 2;
+        return wanted < RING_MAX_SIZE ? wanted : RING_MAX_SIZE;
+}
+
+size_t ring_memory_size_for(size_t wanted) {
+        size_t limit = ring_memory_limit_for(wanted), size = RING_MIN_SIZE;
+
+        while (size < limit)
+                size *= 2;
+        return size;
+}
+
 /* The second mapping of the data begins in the file at RING_WORDS_SIZE, and a mapping begins with a page. */
 static int check_page_size(void) {
         return sysconf(_SC_PAGESIZE) <= (long) RING_WORDS_SIZE ? 0 : -EOPNOTSUPP;

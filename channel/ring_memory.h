@@ -8,6 +8,10 @@
 /* Whether a ring can have this size: a power of two within RING_MIN_SIZE and RING_MAX_SIZE. */
 bool ring_memory_is_size(size_t size);
 
+/* What can be granted to who wants so many bytes to wait, and the size of a ring for that. */
+size_t ring_memory_limit_for(size_t wanted);
+size_t ring_memory_size_for(size_t wanted);
+
 /* New memory for a ring of `size` bytes of data (all zero: a fresh ring), every block of it there. 0; -EINVAL (the size),
  * -EOPNOTSUPP (pages larger than 4096 bytes), -EFBIG (RLIMIT_FSIZE), -EMFILE, -ENFILE, -ENOMEM, -ENOSPC. */
 int ring_memory_create(size_t size, int *ret_fd);
