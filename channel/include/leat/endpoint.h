@@ -27,23 +27,27 @@ struct leat_encoding;
  * busy. A lane belongs to one sender; clones and copies begin on the channel's socket. Nothing else changes, but for the
  * order between independent senders, which was never promised. */
 enum leat_lanes {
-        /* When a sender proves busy. LEAT_LANES=always|never|automatic in the environment decides otherwise; it is read once
-         * in each process, and not in one that runs with raised privileges, see secure_getenv(3). */
+        /* When a sender proves busy. LEAT_LANES=always|never|automatic in the environment decides otherwise (any other word:
+         * automatic); it is read once in each process, and not in one that runs with raised privileges, see
+         * secure_getenv(3). */
         LEAT_LANES_AUTOMATIC = 0,
         LEAT_LANES_ALWAYS, /* From the start where both ends are made, elsewhere from the first message on. */
         LEAT_LANES_NEVER   /* These ends neither offer nor grant one. */
+        /* Whatever was said, all stays on the socket where the system's pages are larger than 4 KiB, and in a program under
+         * ThreadSanitizer with a libleat that was built without it. */
 };
 
-/* What can be said about a channel when it is made; zero means the default. Of all this only `ordered` goes along with
- * an end that is handed on in a message; for the rest it has the defaults then. */
+/* What can be said about a channel when it is made. Zero means the default; a number beyond what is possible means the nearest
+ * that is; `lanes` must be one of the three (-EINVAL). Of all this only `ordered` goes along with an end that is handed
+ * on in a message; for the rest it has the defaults then. */
 struct leat_channel_options {
         /* Bytes that may wait unread. On the channel's socket as the system accounts them (a small message costs some
          * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
          * see socket(7)). In a lane exactly so many, 2 KiB to 1 GiB, where each message takes 8 bytes more than it holds,
          * and up to 7 for its alignment; the lane's memory is the next power of two, and is there from its start.
-         * T_capacity tells. Making a lane takes its sender a millisecond for some 3 MiB, so over 16 MiB there is none unless
-         * `lanes` says always; nor is there one over the receiver's lane_memory. Default: the system's
-         * (net.core.wmem_default), and 1 MiB in a lane. */
+         * T_capacity tells. Making a lane takes its sender a millisecond for some 2 MiB, so over 16 MiB there is none unless
+         * `lanes` says always; and there is never one whose memory is over the receiver's lane_memory. Default: the
+         * system's (net.core.wmem_default), and 1 MiB in a lane. */
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
          * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
@@ -54,13 +58,13 @@ struct leat_channel_options {
          * no lanes then, whatever else says so. */
         bool ordered;
         /* How many lanes the receiver grants at a time, and how many bytes of memory it maps for them; who comes later
-         * stays on the socket. Lanes that came along with a received receiver are counted, not refused. Defaults: 64, and
-         * 256 MiB. */
+         * stays on the socket. Lanes that came along with a received receiver are counted, not refused. A receiver with
+         * more than 119 lanes cannot be given away (LEAT_TOO_LARGE). Defaults: 64, and 256 MiB. */
         size_t lane_limit;
         size_t lane_memory;
 };
 
-/* Makes a channel. -EINVAL (a type that cannot be a message), -EPROTO (a table of another version), -EMFILE,
+/* Makes a channel. -EINVAL (a type that cannot be a message, or options->lanes), -EPROTO (a table of another version), -EMFILE,
  * -ENFILE, -ENOMEM. Both ends are the caller's to close. */
 LEAT_PUBLIC int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
                                   struct leat_sender **ret_sender, struct leat_receiver **ret_receiver);
@@ -73,8 +77,8 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * handles in it that are given: these are closed here after success and kept on any other result.
  *
  * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
- * closed; on a lane whose receiver was killed, at once when it waits for room, else after 4096 messages, or after 1 ms and
- * 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
+ * closed; on a lane whose receiver was killed, or was lost in a message that nobody received, at once when it waits for room,
+ * else after 4096 messages, or after 1 ms and 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
  * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
@@ -96,7 +100,9 @@ LEAT_PUBLIC int leat_sender_send(struct leat_sender *sender, const struct leat_t
 LEAT_PUBLIC int leat_sender_send_all(struct leat_sender *sender, const struct leat_type *type, const void *messages,
                                      size_t n, size_t *ret_sent, leat_deadline deadline);
 
-/* How many bytes can wait unread: of the sender's lane once it has one, otherwise what the system granted its socket. */
+/* How many bytes can wait unread. In a lane it is the `capacity` that was asked for, and this sender's alone. While it has none, it is
+ * the buffer of the channel's socket, shared with its clones, as the system counts: its own expense too, so usually twice
+ * what was asked for. */
 LEAT_PUBLIC int leat_sender_capacity(struct leat_sender *sender, size_t *ret_bytes);
 
 /* Closes and zeroes; NULL inside is fine. The channel ends for its receiver when the last sender is closed. */
@@ -125,8 +131,8 @@ LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct 
                                    leat_deadline deadline);
 
 /* Ends the message that was received last, before the next one does: its memory is used again, its handles that nobody took
- * are closed. For who waits long and does not want to keep others waiting: an asker learns that its request was
- * dropped only when the reply sender in it is closed. */
+ * are closed. To be called before a long wait, for while a receive waits the last message lives on: an asker learns that
+ * its request was dropped only when the reply sender in it is closed. */
 LEAT_PUBLIC void leat_receiver_release(struct leat_receiver *receiver);
 
 /* For an event loop of one's own: receive with LEAT_NOW until LEAT_EMPTY, then arm. 0: nothing is there; poll
