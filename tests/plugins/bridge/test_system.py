@@ -626,35 +626,25 @@ class OwnKernel(unittest.TestCase):
             self.assertIsNone(read_to_end(nameless))
             self.assertEqual(kernel.process.wait(PATIENCE), 0)
 
-    def test_chaos_leaves_nothing_behind(self):
+    def chaos_leaves_nothing_behind(self, lanes, is_as_before):
         """Clients that send anything and go at any moment; afterwards all is as before."""
         chance = random.Random(4711)
-        quiet = {"LEAT_LANES": "never"}  # A lane that comes with the traffic stays, and is descriptors more.
-        with Kernel(PROGRAMS, environment=quiet) as kernel, Client(kernel, "Witness") as witness:
+        with Kernel(PROGRAMS, environment={"LEAT_LANES": lanes}) as kernel, Client(kernel, "Witness") as witness:
             pids = [kernel.process.pid, kernel.pid_of("Bridge")]
             before = wait_until(lambda: settled(witness, pids))
-            clients = []
-            for _ in range(1500):
-                if len(clients) < 20:
-                    clients.append(Client(kernel))
-                client = chance.choice(clients)
-                try:
-                    do_anything(chance, client)
-                except OSError:  # Closed by the bridge, or shut down by ourselves.
-                    ends = True
-                else:
-                    ends = chance.random() < 0.1
-                if ends:
-                    clients.remove(client)
-                    if chance.random() < 0.5:  # A reset instead of an end.
-                        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    client.socket.close()
-            for client in clients:
-                client.socket.close()
-            wait_until(lambda: after_a_handshake(witness, pids) == before,
+            make_chaos(chance, kernel)
+            wait_until(lambda: is_as_before(after_a_handshake(witness, pids), before),
                        lambda: "%r, before %r" % (after_a_handshake(witness, pids), before))
             wait_until(lambda: not any(" connected=" in line and not line.startswith(("Witness", "Bridge"))
                                        for line in kernel.list()))
+
+    def test_chaos_leaves_nothing_behind_on_sockets(self):
+        self.chaos_leaves_nothing_behind("never", lambda now, before: now == before)
+
+    def test_chaos_leaves_nothing_behind_in_lanes(self):
+        """From the start: one that came with the traffic would stay, and be descriptors more. What the last handshake brought to the kernel
+        may have got a lane when it is counted, or not yet, and is closed with the Bridge's next heartbeat: so there may be fewer afterwards."""
+        self.chaos_leaves_nothing_behind("always", lambda now, before: all(n <= b for n, b in zip(now, before)))
 
     def test_host_that_is_no_address_falls_back_to_loopback(self):
         with Kernel(PROGRAMS, host="no.such.host") as kernel, Client(kernel, "First") as client:
@@ -697,6 +687,27 @@ def settled(witness, pids):
         seen.add(tuple(after_a_handshake(witness, pids)))
         time.sleep(0.02)
     return list(seen.pop()) if len(seen) == 1 else None
+
+
+def make_chaos(chance, kernel):
+    clients = []
+    for _ in range(1500):
+        if len(clients) < 20:
+            clients.append(Client(kernel))
+        client = chance.choice(clients)
+        try:
+            do_anything(chance, client)
+        except OSError:  # Closed by the bridge, or shut down by ourselves.
+            ends = True
+        else:
+            ends = chance.random() < 0.1
+        if ends:
+            clients.remove(client)
+            if chance.random() < 0.5:  # A reset instead of an end.
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.socket.close()
+    for client in clients:
+        client.socket.close()
 
 
 def do_anything(chance, client):
