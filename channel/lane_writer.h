@@ -105,7 +105,8 @@ static inline int lane_writer_publish(struct lane_writer *lane) {
 
 /* The fast path: a whole message when nothing stands in its way. 0; LEAT_DISCONNECTED; LEAT_MORE: there is more to it, take
  * lane_writer_send(). */
-static inline int lane_writer_try(struct lane_writer *lane, uint8_t encoding, const void *body, size_t size) {
+static inline __attribute__((always_inline)) int lane_writer_try(struct lane_writer *lane, uint8_t encoding,
+                                                                 const void *body, size_t size) {
         if (__builtin_expect(!lane_writer_append(lane, encoding, body, size), 0))
                 return LEAT_MORE;
         return lane_writer_publish(lane);

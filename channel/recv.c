@@ -74,22 +74,26 @@ static int show(struct leat_receiver *receiver, const struct plan *plan, const s
         return r;
 }
 
-int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
-                       leat_deadline deadline) {
+static __attribute__((noinline)) int recv_slowly(struct leat_receiver *receiver, const struct leat_type *type,
+                                                 void *ret_message, leat_deadline deadline) {
         struct incoming incoming;
         const struct plan *plan;
-        int r;
+        int r = check_type(receiver, type, &plan);
 
-        if (!receiver)
-                return -EBADF;
-        if (receiver->lanes && lanes_take_image(receiver->lanes, type, ret_message))
-                return 0;
-        r = check_type(receiver, type, &plan);
         if (r == 0)
                 r = take(receiver, &incoming, deadline);
         if (r == 0)
                 r = incoming_make_own(receiver, &incoming);
         return r == 0 ? show(receiver, plan, &incoming, ret_message) : r;
+}
+
+int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
+                       leat_deadline deadline) {
+        if (!receiver)
+                return -EBADF;
+        if (receiver->lanes && lanes_take_image(receiver->lanes, type, ret_message))
+                return 0;
+        return recv_slowly(receiver, type, ret_message, deadline);
 }
 
 int leat_receiver_borrow(struct leat_receiver *receiver, const struct leat_type *type, leat_raw *ret_view,

@@ -116,19 +116,13 @@ static int check_sender(struct leat_sender *sender, const struct leat_type *type
         return sender_plan_for(sender, type, ret_plan);
 }
 
-int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
-                     leat_deadline deadline) {
+static __attribute__((noinline)) int send_slowly(struct leat_sender *sender, const struct leat_type *type,
+                                                 const void *message, leat_deadline deadline) {
         struct transmission transmission;
         const struct plan *plan;
         bool gone;
-        int r;
+        int r = check_sender(sender, type, &plan);
 
-        if (sender && sender->lane && type && type == sender->image_type) {
-                r = lane_writer_try(sender->lane, ENCODING_PLAIN, message, type->size);
-                if (r != LEAT_MORE)
-                        return r;
-        }
-        r = check_sender(sender, type, &plan);
         if (r < 0)
                 return r;
         r = prepare(sender, plan, message, &transmission);
@@ -143,6 +137,17 @@ int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, c
         if (!plan->image_is_memory)
                 clear(sender);
         return r;
+}
+
+int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, const void *message,
+                     leat_deadline deadline) {
+        if (sender && sender->lane && type && type == sender->image_type) {
+                int r = lane_writer_try(sender->lane, ENCODING_PLAIN, message, type->size);
+
+                if (r != LEAT_MORE)
+                        return r;
+        }
+        return send_slowly(sender, type, message, deadline);
 }
 
 /* Puts one of many into the lane, where nobody sees it yet. LEAT_MORE: it takes more than that; it stays prepared. */
