@@ -1,6 +1,7 @@
 /* A lane costs memory, three descriptors and up to half a millisecond, so it is for a sender that has proved busy: ROW messages in a
- * row, BUSY_NS apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message. It
- * is offered by the channel's socket and answered on its own; meanwhile all goes on as before. */
+ * row, BUSY_NS apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message.
+ * Those with handles count for nothing: they go by a socket with a lane too, and are called twice then. A lane is offered by the
+ * channel's socket and answered on its own; meanwhile all goes on as before. */
 #include "promotion.h"
 
 #include "cleanup.h"
@@ -62,10 +63,16 @@ static bool is_busy(const struct promotion *promotion, const struct connection *
                deadline_now() - promotion->since <= (int64_t) promotion->weight * BUSY_NS;
 }
 
-void promotion_count(struct promotion *promotion, const struct connection *connection, size_t size) {
+static bool gains_nothing(const struct connection *connection, const struct transmission *transmission) {
+        return connection->lanes != LEAT_LANES_ALWAYS && transmission->handles &&
+               transmission->handles->count > 0;
+}
+
+void promotion_count(struct promotion *promotion, const struct connection *connection,
+                     const struct transmission *transmission) {
         uint32_t row;
 
-        if (promotion->state != PROMOTION_COUNTING)
+        if (promotion->state != PROMOTION_COUNTING || gains_nothing(connection, transmission))
                 return;
         if (!may_have_lane(connection)) {
                 promotion->state = PROMOTION_REFUSED;
@@ -76,7 +83,7 @@ void promotion_count(struct promotion *promotion, const struct connection *conne
                 promotion->since = deadline_now();
                 promotion->weight = 0;
         }
-        promotion->weight += 1 + size / GRAIN;
+        promotion->weight += 1 + transmission->body_size / GRAIN;
         if (promotion->weight < row || (promotion->sent < LEAST_SENT && promotion->sent < row))
                 return;
         if (is_busy(promotion, connection))

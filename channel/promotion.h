@@ -4,6 +4,7 @@
 
 #include "connection.h"
 #include "lane_writer.h"
+#include "transmit.h"
 
 enum promotion_state {
         PROMOTION_COUNTING, /* Is it busy? */
@@ -26,8 +27,9 @@ struct promotion {
 /* Before a message goes out: the lane, the caller's from now on, if it is open for this very message; or NULL. Never waits. */
 struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection);
 
-/* A message of so many bytes went by the socket. May make an offer; never waits. */
-void promotion_count(struct promotion *promotion, const struct connection *connection, size_t size);
+/* This message went by the socket. May make an offer; never waits. */
+void promotion_count(struct promotion *promotion, const struct connection *connection,
+                     const struct transmission *transmission);
 
 /* Of a clone: what it need not find out again. */
 struct promotion promotion_clone(const struct promotion *promotion);

@@ -64,7 +64,7 @@ int sender_transmit(struct leat_sender *sender, const struct transmission *trans
                 return lane_writer_send(sender->lane, transmission, deadline);
         r = transmit(sender->connection->fd, transmission, deadline);
         if (r == 0)
-                promotion_count(&sender->promotion, sender->connection, transmission->body_size);
+                promotion_count(&sender->promotion, sender->connection, transmission);
         return r;
 }
 

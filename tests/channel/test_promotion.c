@@ -102,9 +102,13 @@ static struct lane_writer *step(void) {
         return promotion_step(&promotion, connection);
 }
 
-static void count_large(size_t n, size_t size) {
+static void count_sent(size_t n, const struct transmission *transmission) {
         for (size_t i = 0; i < n; i++)
-                promotion_count(&promotion, connection, size);
+                promotion_count(&promotion, connection, transmission);
+}
+
+static void count_large(size_t n, size_t size) {
+        count_sent(n, &(struct transmission){ .body_size = size, .sealed_fd = -1 });
 }
 
 static void count(size_t n) {
@@ -163,6 +167,28 @@ Test(promotion, large_messages_count_for_many_but_a_few_prove_nothing) {
         sleep_ms(20); /* Long for 8 messages, and not for 8 MiB. */
         count_large(1, 1 << 20);
         cr_assert_eq(promotion.state, PROMOTION_OFFERED);
+        offered = take_offer();
+        close_offered(&offered);
+}
+
+Test(promotion, messages_with_handles_count_for_nothing_unless_lanes_are_wanted) {
+        static struct handles handles;
+        const struct transmission with_handle = { .handles = &handles, .sealed_fd = -1 };
+        struct offered offered;
+
+        while (promotion.state == PROMOTION_COUNTING)
+                count_sent(1, &with_handle); /* There are none in it yet: a message as any. */
+        offered = take_offer();
+        close_offered(&offered);
+        promotion_end(&promotion);
+
+        handles.count = 1;
+        count_sent(10 * ROW, &with_handle);
+        cr_assert_eq(promotion.state, PROMOTION_COUNTING);
+        expect_nothing();
+
+        connection->lanes = LEAT_LANES_ALWAYS;
+        count_sent(1, &with_handle);
         offered = take_offer();
         close_offered(&offered);
 }

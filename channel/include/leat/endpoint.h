@@ -22,10 +22,10 @@ struct leat_receiver;
 struct leat_server;
 struct leat_encoding;
 
-/* A sender that proves busy (64 messages within 32 ms, each 16 KiB of a large one counting as one more, at least 8) gets a
- * lane: a ring in memory that it shares with the receiver alone, in which a message costs no system call while both are
- * busy. A lane belongs to one sender; clones and copies begin on the channel's socket. Nothing else changes, but for the
- * order between independent senders, which was never promised. */
+/* A sender that proves busy (64 messages without handles within 32 ms, each 16 KiB of a large one counting as one more, at
+ * least 8) gets a lane: a ring in memory that it shares with the receiver alone, in which a message costs no system call
+ * while both are busy. A lane belongs to one sender; clones and copies begin on the channel's socket. Nothing else changes,
+ * but for the order between independent senders, which was never promised. */
 enum leat_lanes {
         /* When a sender proves busy. LEAT_LANES=always|never|automatic in the environment decides otherwise (any other word:
          * automatic); it is read once in each process, and not in one that runs with raised privileges, see
