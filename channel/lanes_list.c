@@ -39,8 +39,7 @@ static int make_lanes(struct leat_receiver *receiver) {
 /* ---- coming ---- */
 
 static int check_limits(const struct leat_receiver *receiver, const struct lane_offer *offer) {
-        size_t limit = receiver->lane_limit ? receiver->lane_limit : LANES_DEFAULT_LIMIT;
-        size_t memory = receiver->lane_memory ? receiver->lane_memory : LANES_DEFAULT_MEMORY;
+        size_t limit = receiver->lane_limit, memory = receiver->lane_memory;
         const struct lanes *lanes = receiver->lanes;
 
         if (!connection_allows_lanes(receiver->connection) || receiver->connection->ended)
