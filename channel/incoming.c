@@ -167,12 +167,21 @@ int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming,
         return r;
 }
 
-void leat_receiver_release(struct leat_receiver *receiver) {
+static void release_slowly(struct leat_receiver *receiver) {
         CALL_GUARD;
 
-        if (!receiver)
-                return;
         intake_expire(receiver);
         buffer_reset(&receiver->sealed);
         intake_cut(receiver);
+}
+
+void leat_receiver_release(struct leat_receiver *receiver) {
+        if (!receiver)
+                return;
+        if (!expires_easily(receiver)) {
+                release_slowly(receiver);
+                return;
+        }
+        intake_expire(receiver);
+        buffer_reset(&receiver->sealed);
 }

@@ -23,7 +23,7 @@ struct lanes {
         int64_t turn;                /* What is left of it. */
         const struct leat_type
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
-        size_t image_size;
+        struct ring_record image; /* As which they come. */
         struct lane_reader *held; /* In which the user's raw message lies; NULL: in none. */
         struct buffer spare;      /* Room of an old message, in which a large one may be gathered. */
         struct claim claim;       /* After a fork one process reads. */
@@ -40,15 +40,20 @@ struct lanes {
         struct lane_barrier barrier; /* The channel's socket waits for a lane; position 0: it does not. */
 };
 
-/* The next record of the lane whose turn it is, when it is a whole message and nothing stands in its way. No system call, no lock. */
-static inline bool lanes_peek_message(const struct lanes *lanes, struct ring_record *ret_record) {
+/* Whether nothing stands in the way of reading whole messages from the lane whose turn it is. */
+static inline bool lanes_are_readable(const struct lanes *lanes) {
         const struct lane_reader *lane = lanes->current;
 
-        if (!lane || lanes->turn <= 0 || !claim_is_current(&lanes->claim) ||
-            ring_peek(&lane->ring, ret_record) != RING_RECORD || ret_record->kind != LANE_MESSAGE ||
-            lane->stream != LANE_WITHOUT_STREAM || lane->is_hung)
+        return lane && lanes->turn > 0 && claim_is_current(&lanes->claim) &&
+               lane->stream == LANE_WITHOUT_STREAM && !lane->is_hung;
+}
+
+/* The next record of the lane whose turn it is, when it is a whole message. No system call, no lock. */
+static inline bool lanes_peek_message(const struct lanes *lanes, struct ring_record *ret_record) {
+        if (!lanes_are_readable(lanes) || ring_peek(&lanes->current->ring, ret_record) != RING_RECORD ||
+            ret_record->kind != LANE_MESSAGE)
                 return false;
-        tsan_lane_acquire(&lane->identity);
+        tsan_lane_acquire(&lanes->current->identity);
         return true;
 }
 
@@ -65,12 +70,11 @@ static inline void lanes_take_peeked(struct lanes *lanes, struct ring_record rec
 
 /* A message whose memory is its image, when the next thing in the current lane is one. */
 static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type *type, void *ret_message) {
-        struct ring_record record;
-
-        if (type != lanes->image_type || !lanes_peek_message(lanes, &record) ||
-            record.aux != ENCODING_PLAIN || record.size != lanes->image_size)
+        if (!type || type != lanes->image_type || !lanes_are_readable(lanes) ||
+            !ring_next_is(&lanes->current->ring, lanes->image))
                 return false;
-        lanes_take_peeked(lanes, record, ret_message);
+        tsan_lane_acquire(&lanes->current->identity);
+        lanes_take_peeked(lanes, lanes->image, ret_message);
         return true;
 }
 

@@ -13,7 +13,9 @@ void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message
         if (!plan->image_is_memory || plan->plain_size > message_limit)
                 return;
         lanes->image_type = plan->type;
-        lanes->image_size = plan->plain_size;
+        lanes->image = (struct ring_record){ .size = (uint32_t) plan->plain_size,
+                                             .kind = LANE_MESSAGE,
+                                             .aux = ENCODING_PLAIN };
 }
 
 static int make_lanes(struct leat_receiver *receiver) {

@@ -70,6 +70,10 @@ static inline _Atomic uint64_t *ring_header(uint8_t *data, size_t size, uint64_t
         return (void *) (data + (position & (size - 1)));
 }
 
+static inline uint64_t ring_header_of(struct ring_record record) {
+        return record.size | (uint64_t) record.kind << 32 | (uint64_t) record.aux << 40;
+}
+
 /* Between a store of one's own word and a load of the other side's: without it both could find the other's word as it was
  * before, and both would sleep. */
 static inline void ring_fence(void) {
@@ -138,7 +142,7 @@ static inline void *ring_reserve(struct ring_writer *writer, size_t size) {
 
 /* Finishes the record whose place was reserved last; record.size is at most what was reserved. Nobody sees it yet. */
 static inline void ring_append(struct ring_writer *writer, struct ring_record record) {
-        uint64_t header = record.size | (uint64_t) record.kind << 32 | (uint64_t) record.aux << 40;
+        uint64_t header = ring_header_of(record);
 
         if (writer->first == writer->head)
                 writer->first_header = header;
@@ -196,12 +200,17 @@ enum ring_state { RING_EMPTY, RING_RECORD, RING_BROKEN };
 
 void ring_reader_init(struct ring_reader *reader, void *memory, size_t size, size_t limit, uint64_t position);
 
+static inline uint64_t ring_next_header(const struct ring_reader *reader) {
+        const _Atomic uint64_t *word =
+                (const void *) (reader->data + (reader->position & (reader->size - 1)));
+
+        return atomic_load_explicit(word, memory_order_acquire);
+}
+
 /* The next record; it stays where it is. Its payload is at ring_payload(), may change at any moment, and is wholly inside.
  * Whoever sees RING_BROKEN ends it: the words might make sense again the next time. */
 static inline enum ring_state ring_peek(const struct ring_reader *reader, struct ring_record *ret_record) {
-        const _Atomic uint64_t *word =
-                (const void *) (reader->data + (reader->position & (reader->size - 1)));
-        uint64_t header = atomic_load_explicit(word, memory_order_acquire);
+        uint64_t header = ring_next_header(reader);
         uint32_t size = (uint32_t) header;
         uint8_t kind = (uint8_t) (header >> 32);
 
@@ -211,6 +220,11 @@ static inline enum ring_state ring_peek(const struct ring_reader *reader, struct
                 return RING_BROKEN;
         *ret_record = (struct ring_record){ .size = size, .kind = kind, .aux = (uint8_t) (header >> 40) };
         return RING_RECORD;
+}
+
+/* Whether the next record is exactly such a one. */
+static inline bool ring_next_is(const struct ring_reader *reader, struct ring_record record) {
+        return ring_next_header(reader) == ring_header_of(record) && record.size <= reader->largest;
 }
 
 static inline const void *ring_payload(const struct ring_reader *reader) {
