@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "descriptor.h"
 #include "packet.h"
@@ -96,6 +97,31 @@ int lane_read_barrier(const uint8_t *body, size_t size, struct lane_barrier *ret
         memcpy(ret_barrier->identity.bytes, body, IDENTITY_SIZE);
         ret_barrier->position = get_number(body + IDENTITY_SIZE);
         return 0;
+}
+
+/* A receiver that got one of its own senders as a lane's socket would never hear of their end; nor would two that got each other's. So
+ * whatever receivers read from has a name (the system picks one, see unix(7)), and what leads to a name is no lane: that can be
+ * asked without asking whose it is. Named first and asked after that, of two in a circle the later one is found. */
+static bool give_name(int socket) {
+        const struct sockaddr_un any = { .sun_family = AF_UNIX };
+
+        return bind(socket, (const struct sockaddr *) &any, sizeof(any.sun_family)) == 0;
+}
+
+bool lane_leads_away(int channel, int socket) {
+        struct sockaddr_un peer;
+        socklen_t size = sizeof(peer);
+
+        return give_name(channel) && give_name(socket) &&
+               getpeername(socket, (struct sockaddr *) &peer, &size) == 0 && size == sizeof(peer.sun_family);
+}
+
+bool lane_is_new(int channel, int socket) {
+        struct sockaddr_un own;
+        socklen_t size = sizeof(own);
+
+        return give_name(channel) && getsockname(socket, (struct sockaddr *) &own, &size) == 0 &&
+               size == sizeof(own.sun_family) && lane_leads_away(channel, socket);
 }
 
 int lane_ring_bell(int socket) {

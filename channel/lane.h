@@ -56,6 +56,13 @@ int lane_read_offer(const uint8_t *body, size_t size, struct lane_offer *ret_off
 int lane_read_marker(const uint8_t *body, size_t size, struct lane_identity *ret_identity);
 int lane_read_barrier(const uint8_t *body, size_t size, struct lane_barrier *ret_barrier);
 
+/* Whether a lane that comes by this channel's socket, both the receiver's ends, leads to a sender, and not back to something that a
+ * receiver reads from. Both have names after this. Never waits. */
+bool lane_leads_away(int channel, int socket);
+
+/* As above for an offered one, which no receiver has had before. */
+bool lane_is_new(int channel, int socket);
+
 /* The receiver's answer to an offer, on the lane's socket: one byte. */
 enum lane_answer { LANE_ACCEPTED = 'A', LANE_REFUSED = 'R' };
 

@@ -12,7 +12,8 @@
 static void consider(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket) {
         uint8_t answer = LANE_ACCEPTED;
         struct lane_reader *lane;
-        bool is_socket = descriptor_is_channel_socket(socket);
+        bool is_socket =
+                descriptor_is_channel_socket(socket) && lane_is_new(receiver->connection->fd, socket);
         int r = LEAT_REFUSED;
 
         if (is_socket && !lanes_find(receiver, &offer->identity) && offer->size <= RING_MAX_SIZE &&

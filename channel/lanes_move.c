@@ -247,7 +247,8 @@ static int add_lane(struct leat_receiver *receiver, const struct row *row, int *
         struct lane_offer offer = { .identity = row->identity, .size = row->size, .limit = row->limit };
         int r = LEAT_MALFORMED;
 
-        if (!lanes_find(receiver, &row->identity) && descriptor_is_channel_socket(fds[1]))
+        if (!lanes_find(receiver, &row->identity) && descriptor_is_channel_socket(fds[1]) &&
+            lane_leads_away(receiver->connection->fd, fds[1]))
                 r = ring_memory_check(fds[0], (size_t) row->size);
         if (r == 0)
                 r = lanes_add_moved(receiver, &offer, fds[0], fds[1], ret_lane);

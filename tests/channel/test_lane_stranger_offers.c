@@ -102,52 +102,6 @@ Test(lane_stranger_offers, an_offer_with_memory_that_is_not_such_is_refused) {
         nothing_is_left(__LINE__);
 }
 
-static void offer_instead_of_socket(int fd, int line) {
-        struct stranger stranger = make_stranger();
-
-        cr_assert_geq(fd, 0, "line %d", line);
-        (void) close(stranger.parts.socket);
-        stranger.parts.socket = fd;
-        offer(&stranger);
-        expect_empty(line);
-        cr_assert_eq(n_lanes(), N_HONEST, "line %d", line);
-        close_parts(&stranger);
-        close_lane(&stranger);
-        nothing_is_left(line);
-}
-
-Test(lane_stranger_offers, an_offer_with_a_socket_that_is_not_such_is_refused) {
-        int pair[2];
-
-        offer_instead_of_socket(open("/dev/null", O_RDWR | O_CLOEXEC), __LINE__);
-        offer_instead_of_socket(make_memory(RING_WORDS_SIZE + RING, POOLED, true), __LINE__);
-        cr_assert_eq(pipe2(pair, O_CLOEXEC), 0);
-        (void) close(pair[0]);
-        offer_instead_of_socket(pair[1], __LINE__ - 2);
-        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-        (void) close(pair[1]);
-        offer_instead_of_socket(pair[0], __LINE__ - 2);
-        cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
-        (void) close(pair[1]);
-        offer_instead_of_socket(pair[0], __LINE__ - 2);
-        nothing_is_left(__LINE__);
-}
-
-/* It is at its end: whatever comes of the offer, nothing stays. */
-Test(lane_stranger_offers, an_offer_with_a_socket_that_has_no_other_end_is_not_for_long) {
-        struct stranger stranger = make_stranger();
-
-        (void) close(stranger.parts.socket);
-        stranger.parts.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        offer(&stranger);
-        mark(&stranger);
-        expect_empty(__LINE__);
-        still_works(__LINE__);
-        close_parts(&stranger);
-        close_lane(&stranger);
-        nothing_is_left(__LINE__);
-}
-
 Test(lane_stranger_offers, a_name_that_is_taken_is_refused) {
         struct stranger first = open_lane(), second = make_stranger();
 

@@ -304,6 +304,19 @@ Test(move_stranger, sends_other_things_than_they_are_said_to_be) {
         close(stream[1]);
 }
 
+/* The new owner would hold a sender of its own, and never hear of an end. */
+Test(move_stranger, gives_lanes_whose_sockets_lead_back) {
+        int unconnected = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        for (size_t which = 3; which < 6; which += 2) {
+                replace(which, peer, LEAT_MALFORMED, __LINE__);
+                replace(which, unconnected, LEAT_MALFORMED, __LINE__);
+        }
+        EXPECT(0);
+        replace(5, writers[0]->socket, LEAT_MALFORMED, __LINE__);
+        close(unconnected);
+}
+
 Test(move_stranger, says_more_than_the_message_may_hold) {
         limit = GATHERED;
         EXPECT(0);
