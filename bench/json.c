@@ -18,7 +18,7 @@
  *               "in_process": boolean,
  *               "error": string or null,              why there are fewer rounds, or none
  *               "per_second", "bytes_per_second", "ns", "cpu_ns", "answerer_cpu": spread,
- *               "round_trip_ns": { "least", "p50", "p90", "p99", "p999": spread } or null,
+ *               "round_trip_ns": { "least", "p50", "p90", "p99", "p999": spread } or null; null too when there were too few for one,
  *               "round_trip_histogram": [ [ ns, count ]… ] or null: of all rounds; each reaches to ns * 2^(1/8)
  *               "rounds": [ { "per_second", "cpu_ns", "answerer_cpu", "p50", "p99", "probe_ns" } ] } ] } ] }
  *
@@ -43,14 +43,22 @@ static json_t *of_values(const struct series *series, size_t offset) {
 
 #define RESULT(member) offsetof(struct result, member)
 
+/* null when there were too few round trips for it, be it in one round. */
+static json_t *of_percentile(const struct series *series, size_t offset) {
+        struct spread spread = series_spread(series, offset);
+
+        return of_spread(spread, spread.least > 0 ? series->rounds : 0);
+}
+
 static json_t *of_round_trips(const struct series *series) {
         if (series->rounds == 0 || series->results[0].round_trip.p50 <= 0)
                 return json_null();
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "least", of_values(series, RESULT(round_trip.least)),
-                         "p50", of_values(series, RESULT(round_trip.p50)), "p90",
-                         of_values(series, RESULT(round_trip.p90)), "p99",
-                         of_values(series, RESULT(round_trip.p99)), "p999",
-                         of_values(series, RESULT(round_trip.p999)));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "least",
+                         of_percentile(series, RESULT(round_trip.least)), "p50",
+                         of_percentile(series, RESULT(round_trip.p50)), "p90",
+                         of_percentile(series, RESULT(round_trip.p90)), "p99",
+                         of_percentile(series, RESULT(round_trip.p99)), "p999",
+                         of_percentile(series, RESULT(round_trip.p999)));
 }
 
 static json_t *of_histogram(const struct series *series) {

@@ -29,8 +29,9 @@ struct judgement {
         int runs;
         struct run_verdict each[MAX_RUNS];
         enum verdict verdict;
-        char remark
-                [320]; /* Why it is not measured or not counted, and what it would be otherwise; who is not there to be compared with; or "". */
+        /* Why it is not measured or not counted, and what it would be otherwise; who is not there to be
+         * compared with; or "". */
+        char remark[320];
 };
 
 /* Measures all targets, `runs` times `rounds` rounds. 0, or -ENOMEM. */

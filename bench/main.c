@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "conditions.h"
 #include "judge.h"
@@ -121,12 +123,31 @@ static int run_targets(const struct options *options, json_t *result) {
                                                                                                  : 0;
 }
 
-static int write_json(const char *file, json_t *result) {
-        int r = json_dump_file(result, file, JSON_INDENT(1));
+static int complain(const char *file) {
+        (void) fprintf(stderr, "leat-bench: %s cannot be written: %s\n", file, strerror(errno));
+        return -1;
+}
 
-        if (r < 0)
-                (void) fprintf(stderr, "leat-bench: %s cannot be written\n", file);
-        return r;
+/* Before anything is measured, which takes minutes; what is in the file stays until there is something new. */
+static int check_file(const char *name) {
+        FILE *file = fopen(name, "ae");
+
+        return !file || fclose(file) != 0 ? complain(name) : 0;
+}
+
+static int check_outputs(const struct options *options) {
+        if (options->json && check_file(options->json) < 0)
+                return -1;
+        if (options->command == REPORT && check_file(options->page) < 0)
+                return -1;
+        if (options->plots &&
+            ((mkdir(options->plots, 0777) < 0 && errno != EEXIST) || access(options->plots, W_OK | X_OK) < 0))
+                return complain(options->plots);
+        return 0;
+}
+
+static int write_json(const char *file, json_t *result) {
+        return json_dump_file(result, file, JSON_INDENT(1)) < 0 ? complain(file) : 0;
 }
 
 /* The whole of a result as json.c describes it; NULL when memory ran out. */
@@ -175,15 +196,12 @@ static int write_report(const struct options *options, json_t *result) {
         return r != 0;
 }
 
-int main(int argc, char **argv) {
+static int run_command(int argc, char **argv) {
         char command_line[512];
         struct options options;
         json_t *result = NULL;
         int r;
 
-        /* Called by a kernel that is measured, never by a user. */
-        if (argc > 1 && strcmp(argv[1], "plugin") == 0)
-                return kernel_plugin_main(argc - 1, argv + 1);
         join_words(argc, argv, command_line, sizeof(command_line));
         r = options_parse(argc, argv, &options);
         if (r >= 0)
@@ -192,6 +210,8 @@ int main(int argc, char **argv) {
                 list();
                 return 0;
         }
+        if (check_outputs(&options) < 0)
+                return 1;
         if (options.from_count > 0)
                 return write_report(&options, NULL);
         set_defaults(&options);
@@ -206,5 +226,17 @@ int main(int argc, char **argv) {
         if (options.command == REPORT && write_report(&options, result) != 0)
                 r = 1;
         json_decref(result);
+        return r;
+}
+
+int main(int argc, char **argv) {
+        int r;
+
+        /* Called by a kernel that is measured, never by a user. */
+        if (argc > 1 && strcmp(argv[1], "plugin") == 0)
+                return kernel_plugin_main(argc - 1, argv + 1);
+        r = run_command(argc, argv);
+        if (fflush(stdout) != 0 || ferror(stdout))
+                r = -complain("the standard output");
         return r;
 }

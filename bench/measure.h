@@ -32,6 +32,7 @@ struct task {
         struct cores cores;
 };
 
+/* 0: there were too few for it. */
 struct percentiles {
         double least, p50, p90, p99, p999;
 };

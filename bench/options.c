@@ -59,6 +59,11 @@ static int complain(const char *what, const char *value) {
         return USAGE_ERROR;
 }
 
+static int complain_of_name(const char *name) {
+        (void) fprintf(stderr, "leat-bench: there is no benchmark called %s (see --list)\n", name);
+        return USAGE_ERROR;
+}
+
 static bool parse_number(const char *text, double least, double most, double *ret_number) {
         char *end;
         double number = strtod(text, &end);
@@ -175,7 +180,9 @@ static int check(const struct options *options) {
                 if (options->command == TARGETS)
                         return complain("targets takes no names, but was given", options->names[i]);
                 else if (!is_benchmark(options->names[i]))
-                        return complain("no benchmark (see --list) is called", options->names[i]);
+                        return complain_of_name(options->names[i]);
+        if (options->command == REPORT && is_benchmark(options->page))
+                return complain("the page comes before the benchmarks; its name is not to be", options->page);
         if (options->command != TARGETS && (options->runs > 0 || options->markdown))
                 return complain("this is only for the command targets",
                                 options->runs > 0 ? "--runs" : "--markdown");

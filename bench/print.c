@@ -1,5 +1,6 @@
 /* Results for people: one line a peer, the best first where it is told by its place in the table. */
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,8 +16,7 @@ void print_conditions(const struct conditions *conditions, const char *pinning, 
         (void) printf("rounds: %d of %g s each, all peers in turns; median (least to most); every message is "
                       "checked\n",
                       rounds, seconds);
-        (void) printf(
-                "near or far: the least round trip of a spinning ring, 90 to 140 ns near, over 350 ns far\n");
+        (void) printf("probe: the least round trip of a spinning ring; 90 to 140 ns near, over 350 ns far\n");
 }
 
 /* Of targets, which say themselves how they are pinned. */
@@ -42,15 +42,38 @@ static struct scale scale_of(double per_second) {
                                    : (struct scale){ 1, "/s", "ms" };
 }
 
+/* A number without a power of ten behind it; "-" when there is none. */
+struct text {
+        char text[16];
+};
+
+static struct text text_of_number(double number) {
+        struct text text = { "-" };
+
+        if (number > 0)
+                (void) snprintf(text.text, sizeof(text.text), number >= 999.5 ? "%.0f" : "%.4g",
+                                fmin(number, 1e12));
+        return text;
+}
+
+/* In microseconds; none when there were too few for it, be it in one round. */
+static struct text text_of_percentile(const struct series *series, size_t offset) {
+        struct spread spread = series_spread(series, offset);
+
+        return text_of_number(spread.least > 0 ? spread.median / 1e3 : 0);
+}
+
 static void print_rate(const struct series *series, size_t size) {
         struct spread rate = series_spread(series, offsetof(struct result, per_second));
         struct spread cpu = series_spread(series, offsetof(struct result, cpu_ns));
         struct scale scale = scale_of(rate.median);
         double unit = 1e6 / scale.step; /* Of time, in nanoseconds. */
 
-        (void) printf("%10.4g %-3s (%.4g to %.4g), %.4g %s, CPU %.4g %s", rate.median / scale.step,
-                      scale.rate, rate.least / scale.step, rate.most / scale.step, 1e9 / rate.median / unit,
-                      scale.time, cpu.median / unit, scale.time);
+        (void) printf("%10s %-3s (%s to %s), %s %s, CPU %s %s", text_of_number(rate.median / scale.step).text,
+                      scale.rate, text_of_number(rate.least / scale.step).text,
+                      text_of_number(rate.most / scale.step).text,
+                      text_of_number(1e9 / rate.median / unit).text, scale.time,
+                      text_of_number(cpu.median / unit).text, scale.time);
         if (size >= 1024)
                 (void) printf(", %.3g GB/s", rate.median * (double) size / 1e9);
 }
@@ -63,11 +86,11 @@ static void print_round_trip(const struct series *series) {
         struct spread cpu = series_spread(series, offsetof(struct result, cpu_ns));
         struct spread p50 = series_spread(series, offsets[0]);
 
-        (void) printf("%10.4g us (%.4g to %.4g); p90 %.4g, p99 %.4g, p99.9 %.4g; CPU %.4g us",
-                      p50.median / 1e3, p50.least / 1e3, p50.most / 1e3,
-                      series_spread(series, offsets[1]).median / 1e3,
-                      series_spread(series, offsets[2]).median / 1e3,
-                      series_spread(series, offsets[3]).median / 1e3, cpu.median / 1e3);
+        (void) printf("%10s us (%s to %s); p90 %s, p99 %s, p99.9 %s; CPU %s us",
+                      text_of_number(p50.median / 1e3).text, text_of_number(p50.least / 1e3).text,
+                      text_of_number(p50.most / 1e3).text, text_of_percentile(series, offsets[1]).text,
+                      text_of_percentile(series, offsets[2]).text,
+                      text_of_percentile(series, offsets[3]).text, text_of_number(cpu.median / 1e3).text);
 }
 
 static void print_cpu(const struct series *series) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "figures.h"
 #include "report.h"
@@ -242,8 +241,6 @@ int report_write(json_t *results, const char *page_file, const char *plots) {
                 free(page.lines);
                 return complain(page_file);
         }
-        if (plots)
-                (void) mkdir(plots, 0777); /* If that is not possible, the first plot says so. */
         page.benchmarks = gather(results);
         html_begin(page.out);
         html_conditions(page.out, results);

@@ -268,8 +268,11 @@ static int by_value(const void *a, const void *b) {
 
 static struct percentiles percentiles(uint32_t *ns, size_t count) {
         qsort(ns, count, sizeof(*ns), by_value);
-        return (struct percentiles){ ns[0], ns[count / 2], ns[count * 9 / 10], ns[count * 99 / 100],
-                                     ns[count * 999 / 1000] };
+        return (struct percentiles){ .least = ns[0],
+                                     .p50 = ns[count / 2],
+                                     .p90 = count >= 10 ? ns[count * 9 / 10] : 0,
+                                     .p99 = count >= 100 ? ns[count * 99 / 100] : 0,
+                                     .p999 = count >= 1000 ? ns[count * 999 / 1000] : 0 };
 }
 
 double histogram_from(unsigned step) {
