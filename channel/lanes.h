@@ -14,6 +14,9 @@
 #define LANES_DEFAULT_LIMIT  64
 #define LANES_DEFAULT_MEMORY ((size_t) 256 << 20)
 
+/* So many descriptors of the process's limit are left for everything else: who is short of them goes on without lanes. */
+#define LANES_SPARED_DESCRIPTORS 16
+
 /* What one lane may say before it is another one's turn. A message costs its bytes and LANES_MESSAGE_COST. */
 #define LANES_TURN         ((int64_t) 256 << 10)
 #define LANES_MESSAGE_COST 4096

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "cleanup.h"
 #include "guard.h"
@@ -49,6 +50,14 @@ static int check_limits(const struct leat_receiver *receiver, const struct lane_
         if (offer->limit > offer->size || offer->limit < RING_MIN_SIZE / 2 || offer->size > memory)
                 return LEAT_REFUSED;
         return lanes->n < limit && lanes->mapped <= memory - offer->size ? 0 : LEAT_REFUSED;
+}
+
+/* Descriptors are numbered from below, so what lanes never take is the last that is free. */
+static bool are_among_the_last(int memory, int socket) {
+        rlim_t highest = (rlim_t) (memory > socket ? memory : socket);
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && highest + LANES_SPARED_DESCRIPTORS >= limit.rlim_cur;
 }
 
 struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity) {
@@ -134,7 +143,7 @@ int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, in
         int r = make_lanes(receiver);
 
         if (r == 0)
-                r = check_limits(receiver, offer);
+                r = are_among_the_last(memory, socket) ? LEAT_REFUSED : check_limits(receiver, offer);
         if (r == 0 && !receiver->set)
                 r = lanes_watch(receiver); /* So that no receive needs a new descriptor. */
         if (r == 0)

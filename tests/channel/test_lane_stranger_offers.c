@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lane_stranger.h"
@@ -99,6 +100,49 @@ Test(lane_stranger_offers, an_offer_with_memory_that_is_not_such_is_refused) {
         cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
         (void) close(pair[1]);
         offer_instead_of_memory(pair[0], __LINE__ - 2);
+        nothing_is_left(__LINE__);
+}
+
+/* The number that the second of two new descriptors gets. */
+static int second_free_number(void) {
+        int first = fcntl(raw, F_DUPFD_CLOEXEC, 3), second = fcntl(raw, F_DUPFD_CLOEXEC, 3);
+
+        (void) close(first);
+        (void) close(second);
+        cr_assert_geq(second, 3);
+        return second;
+}
+
+static void set_descriptor_limit(rlim_t limit, struct rlimit *ret_before) {
+        struct rlimit changed;
+
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+        changed = (struct rlimit){ .rlim_cur = limit, .rlim_max = ret_before->rlim_max };
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &changed), 0);
+}
+
+Test(lane_stranger_offers, lanes_leave_sixteen_descriptors_for_everything_else) {
+        struct stranger stranger = make_stranger();
+        rlim_t last = (rlim_t) second_free_number();
+        struct rlimit limit;
+
+        offer(&stranger);
+        set_descriptor_limit(last + 16, &limit);
+        expect_empty(__LINE__);
+        cr_assert_eq(n_lanes(), N_HONEST);
+        cr_assert_eq(lane_take_answer(stranger.lane->socket), LEAT_REFUSED);
+        still_works(__LINE__);
+        close_parts(&stranger);
+        close_lane(&stranger);
+        stranger = make_stranger();
+        offer(&stranger);
+        set_descriptor_limit(last + 17, &(struct rlimit){ 0 });
+        expect_empty(__LINE__);
+        cr_assert_eq(n_lanes(), N_HONEST + 1);
+        cr_assert_eq(lane_take_answer(stranger.lane->socket), 0);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        close_parts(&stranger);
+        close_lane(&stranger);
         nothing_is_left(__LINE__);
 }
 
