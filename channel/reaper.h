@@ -7,8 +7,8 @@
 
 /* Takes over `fd` and closes it in a thread of the reaper's own (or here, where no thread or no memory can be had).
  * Never loses the descriptor. Returns 0, or -ENOBUFS when over the bound. Over it, and only there, it waits for the
- * thread, a tenth of a second at the most and not again within the next second: what an honest peer sends fast is
- * not what cannot be closed. */
+ * thread, 500 pauses of a millisecond at the most, and when they were in vain not again within the next five seconds: what an
+ * honest peer sends fast is not what cannot be closed. */
 int reaper_close(int fd);
 
 /* The same for a descriptor whose closing somebody waits to see: comes back when it is closed, or after a tenth of a second
