@@ -173,6 +173,11 @@ const struct peer *const peers[] = {
         NULL,
 };
 
+bool is_called(const struct benchmark *benchmark, const char *name) {
+        return strcmp(benchmark->name, name) == 0 ||
+               (benchmark->family && strcmp(benchmark->family, name) == 0);
+}
+
 const struct peer *peer_find(const char *name, size_t length) {
         for (size_t i = 0; peers[i]; i++)
                 if (strlen(peers[i]->name) == length && strncmp(peers[i]->name, name, length) == 0)

@@ -22,6 +22,9 @@ struct benchmark {
 /* Ends with one without a name. */
 extern const struct benchmark benchmarks[];
 
+/* Whether that is its name, or its family's. */
+bool is_called(const struct benchmark *benchmark, const char *name);
+
 /* The peer of that name (of `length` bytes), or NULL when it was not built. */
 const struct peer *peer_find(const char *name, size_t length);
 

@@ -84,7 +84,7 @@ static void draw(struct page *page, const struct plot *plot, void (*plot_it)(con
                 page->failed = 1;
                 return;
         }
-        alone.alone = true;
+        alone.note = page->note;
         plot_it(&alone, file);
         if (fclose(file) != 0)
                 page->failed = 1;

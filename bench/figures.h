@@ -10,6 +10,7 @@
 struct page {
         FILE *out;
         const char *plots;  /* A folder, or NULL. */
+        const char *note;   /* The conditions, in a line. */
         json_t *benchmarks; /* Of all results, each name once. */
         struct line *lines; /* MAX_LINES of them, for whichever figure is made. */
         bool failed;        /* A plot's file could not be written. */

@@ -103,11 +103,15 @@ static int by_value(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-/* The probes of a result, so that near and far are told apart. */
-static void put_probes(FILE *out, const json_t *result) {
+/* The probes of a result, so that near and far are told apart: "141 ns (110 to 521)", or "". */
+struct probes {
+        char text[64];
+};
+
+static struct probes probes_of(const json_t *result) {
+        struct probes text = { "" };
         double probes[MAX_PROBES];
         json_t *benchmark;
-        char text[128];
         size_t i, count = 0;
 
         json_array_foreach (json_object_get(result, "benchmarks"), i, benchmark) {
@@ -118,13 +122,35 @@ static void put_probes(FILE *out, const json_t *result) {
                         probes[count++] = probe;
         }
         if (count == 0)
-                return;
+                return text;
         qsort(probes, count, sizeof(*probes), by_value);
-        (void) snprintf(
-                text, sizeof(text),
-                "%.0f ns (%.0f to %.0f): the least round trip of a spinning ring; below 150 ns is near",
-                probes[count / 2], probes[0], probes[count - 1]);
-        put_term(out, "distance of the cores", text);
+        (void) snprintf(text.text, sizeof(text.text), "%.0f ns (%.0f to %.0f)", probes[count / 2], probes[0],
+                        probes[count - 1]);
+        return text;
+}
+
+static void put_probes(FILE *out, const json_t *result) {
+        struct probes probes = probes_of(result);
+        char text[192];
+
+        if (!probes.text[0])
+                return;
+        (void) snprintf(text, sizeof(text),
+                        "%s: the least round trip of a spinning ring; below 150 ns is near", probes.text);
+        put_term(out, "probe", text);
+}
+
+void conditions_note(const json_t *results, char *ret_text, size_t size) {
+        const json_t *result = json_array_get(results, 0),
+                     *conditions = json_object_get(result, "conditions");
+
+        (void) snprintf(ret_text, size, "%.60s, %lld cores, %.40s, %.10s; %lld rounds of %g s; probe %s%s",
+                        text_of(conditions, "processor"),
+                        (long long) json_integer_value(json_object_get(conditions, "cores")),
+                        text_of(conditions, "kernel"), text_of(conditions, "time"),
+                        (long long) json_integer_value(json_object_get(conditions, "rounds")),
+                        json_number_value(json_object_get(conditions, "seconds")), probes_of(result).text,
+                        json_array_size(results) > 1 ? "; and others" : "");
 }
 
 static void put_condition(FILE *out, const json_t *result) {

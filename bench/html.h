@@ -12,6 +12,9 @@ void html_end(FILE *out);
 /* Of each result: machine, kernel, cores, pinning, rounds, date, command. */
 void html_conditions(FILE *out, json_t *results);
 
+/* In a line, for a plot that is shown alone. */
+void conditions_note(const json_t *results, char *ret_text, size_t size);
+
 void html_legend(FILE *out);
 
 /* The table of goals, when a result has one. */

@@ -35,7 +35,7 @@ static void list(void) {
 
 static bool is_chosen(const struct benchmark *benchmark, const struct options *options) {
         for (int i = 0; i < options->name_count; i++)
-                if (strcmp(options->names[i], benchmark->name) == 0)
+                if (is_called(benchmark, options->names[i]))
                         return true;
         return options->name_count == 0 && (benchmark->quick || options->command == REPORT);
 }

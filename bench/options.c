@@ -22,6 +22,9 @@ static void help(void) {
                 "       leat-bench report [OPTION…] [FILE.html [NAME…]]\n"
                 "\n"
                 "Measures Leat's channels and their peers. Without a name: a quick overview.\n"
+                "Besides the names of --list there are copy, echo, place, senders and channels, for all "
+                "whose\n"
+                "names begin so.\n"
                 "targets: measures what Leat's channels must reach, and says which of it they do.\n"
                 "report:  writes a page with plots to FILE.html (default leat-bench.html), of the named\n"
                 "         benchmarks or of all.\n"
@@ -146,7 +149,7 @@ static int parse_option(int option, char **argv, struct options *options) {
 
 static bool is_benchmark(const char *name) {
         for (const struct benchmark *benchmark = benchmarks; benchmark->name; benchmark++)
-                if (strcmp(benchmark->name, name) == 0)
+                if (is_called(benchmark, name))
                         return true;
         return false;
 }

@@ -33,7 +33,8 @@ struct plot {
         const char *id, *title, *description; /* Title and description are read to who cannot see it. */
         const char *x_title, *y_title;
         enum unit x_unit, y_unit;
-        bool alone; /* In a file of its own, which needs the rules. */
+        const char *
+                note; /* Of a plot in a file of its own: under what conditions it came about. Otherwise NULL. */
         int lines;
         struct line *line;
 };

@@ -236,11 +236,14 @@ int report_write(json_t *results, const char *page_file, const char *plots) {
         struct page page = { .out = fopen(page_file, "we"),
                              .plots = plots,
                              .lines = calloc(MAX_LINES, sizeof(struct line)) };
+        char note[256];
 
         if (!page.out || !page.lines) {
                 free(page.lines);
                 return complain(page_file);
         }
+        conditions_note(results, note, sizeof(note));
+        page.note = note;
         page.benchmarks = gather(results);
         html_begin(page.out);
         html_conditions(page.out, results);

@@ -20,7 +20,8 @@ const char plot_style[] =
         ".plot .strong{stroke-width:3.2}.plot .leader{stroke:var(--c);fill:none;stroke-width:.8;opacity:.55}"
         ".plot .full{fill:var(--c);stroke:var(--c)}.plot .open{fill:var(--paper);stroke:var(--c)}"
         ".plot .mark{stroke-width:1.4}.plot .whisker{stroke:var(--c);stroke-width:2;opacity:.6}"
-        ".plot .main{font-weight:600}";
+        ".plot .main{font-weight:600}.plot .title{font-weight:600;font-size:16px}"
+        ".plot .note{fill:var(--soft);font-size:11px}";
 
 void put_text(FILE *out, const char *text) {
         for (; *text; text++)
@@ -166,25 +167,41 @@ void put_mark(FILE *out, const struct style *style, double x, double y, double s
         (void) fputs("\"/>", out);
 }
 
-void begin_svg(FILE *out, const struct plot *plot, double width, double height) {
-        (void) fprintf(out,
-                       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 %.0f %.0f\" "
-                       "role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n<title id=\"%s-title\">",
-                       width, height, plot->id, plot->id, plot->id);
-        put_text(out, plot->title);
-        (void) fprintf(out, "</title>\n<desc id=\"%s-desc\">", plot->id);
-        put_text(out, plot->description);
-        (void) fputs("</desc>\n", out);
-        if (plot->alone)
-                (void) fprintf(out, "<style>%s</style>\n", plot_style);
-        (void) fprintf(out, "<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n", width, height);
-}
-
 void put_label(FILE *out, double x, double y, const char *anchor, const char *kind, const char *text) {
         (void) fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">", x, y, anchor,
                        kind);
         put_text(out, text);
         (void) fputs("</text>\n", out);
+}
+
+/* In a file of its own, a title above and its conditions below; a page has both elsewhere. */
+#define HEAD 34.0
+#define FOOT 20.0
+
+void begin_svg(FILE *out, const struct plot *plot, double width, double height) {
+        double top = plot->note ? -HEAD : 0;
+
+        if (plot->note)
+                height += HEAD + FOOT;
+        (void) fprintf(
+                out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 %.0f %.0f %.0f\" ",
+                top, width, height);
+        if (plot->note)
+                (void) fprintf(out, "width=\"%.0f\" height=\"%.0f\" ", width, height);
+        (void) fprintf(out, "role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n<title id=\"%s-title\">",
+                       plot->id, plot->id, plot->id);
+        put_text(out, plot->title);
+        (void) fprintf(out, "</title>\n<desc id=\"%s-desc\">", plot->id);
+        put_text(out, plot->description);
+        (void) fputs("</desc>\n", out);
+        if (plot->note)
+                (void) fprintf(out, "<style>%s</style>\n", plot_style);
+        (void) fprintf(out, "<rect class=\"paper\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\"/>\n", top, width,
+                       height);
+        if (!plot->note)
+                return;
+        put_label(out, 8, top + 22, "start", "title", plot->title);
+        put_label(out, 8, top + height - 8, "start", "note", plot->note);
 }
 
 /* 1, 2 and 5 times a power of ten. */
