@@ -16,6 +16,7 @@
 #include "sender.h"
 
 #include "in_child.h"
+#include "pattern.h"
 #include "support.h"
 
 LEAT_MESSAGE(parcel, (u64, value), (bytes, data), (descriptor, file));
@@ -32,10 +33,7 @@ static unsigned char *pattern; /* LARGEST bytes and some more. */
 
 static void start(void) {
         before = count_descriptors();
-        pattern = malloc(LARGEST + 256);
-        cr_assert_not_null(pattern);
-        for (size_t i = 0; i < LARGEST + 256; i++)
-                pattern[i] = (unsigned char) (i * 31 + i / 251);
+        pattern = make_pattern(LARGEST + 256);
         cr_assert_eq(parcel_channel_with(&always, &tx, &rx), 0);
         cr_assert_not_null(tx.object->lane);
 }

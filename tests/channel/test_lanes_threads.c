@@ -7,6 +7,7 @@
 
 #include "in_child.h"
 #include "sender.h"
+#include "pattern.h"
 #include "support.h"
 
 LEAT_MESSAGE(number, (u32, who), (u32, sequence));
@@ -257,10 +258,7 @@ int main(void) {
         int before;
 
         watchdog(150);
-        bytes = malloc(2 * LARGE);
-        check(bytes != NULL);
-        for (size_t i = 0; i < 2 * LARGE; i++)
-                bytes[i] = (unsigned char) (i * 31 + i / 251);
+        bytes = make_pattern(2 * LARGE);
         before = count_descriptors();
         numbers_of_many_writers_come_in_their_order(&small, false);
         numbers_of_many_writers_come_in_their_order(&medium, false);

@@ -13,6 +13,7 @@
 #include "lanes.h"
 #include "sender.h"
 
+#include "pattern.h"
 #include "support.h"
 
 LEAT_MESSAGE(number, (u64, who), (u64, value));
@@ -183,19 +184,12 @@ Test(move_lanes, a_receiver_is_passed_on_untouched) {
 
 /* ---- in the middle of something ---- */
 
-static unsigned char pattern(size_t i) {
-        return (unsigned char) (i * 7 + i / 251);
-}
-
 enum { LARGE = 400000, N_LARGE = 5 };
 
 /* Small ones with value 0 until they go by a lane, then large ones. */
 static _Noreturn void send_blobs(blob_sender tx) {
-        unsigned char *data = malloc(LARGE);
+        unsigned char *data = make_pattern(LARGE);
 
-        check(data != NULL);
-        for (size_t i = 0; i < LARGE; i++)
-                data[i] = pattern(i);
         do /* Its parent's lane is forgotten with the first. */
                 check_equal(blob_send(tx, &(blob){ 0, { data, 1 } }, LEAT_FOREVER), 0);
         while (!tx.object->lane);
@@ -247,7 +241,7 @@ static bool is_whole(const blob *got) {
         const unsigned char *data = got->data.data;
 
         for (size_t i = 0; i < got->data.size; i++)
-                if (data[i] != pattern(i))
+                if (data[i] != pattern_at(i))
                         return false;
         return got->data.size == (got->value == 0 ? 1 : LARGE);
 }

@@ -11,6 +11,7 @@
 #include "lanes.h"
 
 #include "in_child.h"
+#include "pattern.h"
 #include "support.h"
 
 LEAT_MESSAGE(parcel, (sender, leat_raw, reply), (leat_raw, inside), (string, label));
@@ -28,15 +29,6 @@ static void finish(void) {
 
 TestSuite(raw, .init = start, .fini = finish);
 TestSuite(raw_in_lane, .init = start, .fini = finish);
-
-static unsigned char *pattern(size_t size) {
-        unsigned char *data = malloc(size + 1);
-
-        cr_assert_not_null(data);
-        for (size_t i = 0; i < size; i++)
-                data[i] = (unsigned char) (i * 31 + i / 251);
-        return data;
-}
 
 static void open_channel(leat_raw_sender *tx, leat_raw_receiver *rx) {
         cr_assert_eq(leat_raw_channel(tx, rx), 0);
@@ -62,7 +54,7 @@ Test(raw, bytes_of_every_size_arrive_as_they_were) {
 
         open_channel(&tx, &rx);
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-                unsigned char *data = pattern(sizes[i]);
+                unsigned char *data = make_pattern(sizes[i]);
 
                 cr_assert_eq(leat_raw_send(tx, &(leat_raw){ data, sizes[i] }, LEAT_NOW), 0, "%zu", sizes[i]);
                 cr_assert_eq(leat_raw_recv(rx, &got, LEAT_NOW), 0, "%zu", sizes[i]);
@@ -174,7 +166,7 @@ Test(raw, a_loan_is_sent_as_far_as_it_was_used) {
 
         open_channel(&tx, &rx);
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-                unsigned char *data = pattern(sizes[i]);
+                unsigned char *data = make_pattern(sizes[i]);
 
                 cr_assert_eq(leat_loan(tx, sizes[i] + 100, &room, LEAT_NOW), 0);
                 cr_assert_eq((uintptr_t) room % 8, 0);

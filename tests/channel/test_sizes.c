@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "sender.h"
 
+#include "pattern.h"
 #include "support.h"
 
 LEAT_MESSAGE(blob, (bytes, data));
@@ -34,20 +35,11 @@ static void finish(void) {
 
 TestSuite(sizes, .init = start, .fini = finish);
 
-static unsigned char *pattern(size_t size) {
-        unsigned char *data = malloc(size + 1);
-
-        cr_assert_not_null(data);
-        for (size_t i = 0; i < size; i++)
-                data[i] = (unsigned char) (i * 31 + i / 251);
-        return data;
-}
-
 /* From where a body does not fit a packet any more, some bytes on each side, with its headers of 1 + 5 bytes or so. */
 Test(sizes, messages_around_the_largest_packet_arrive_whole_with_any_number_of_handles) {
         static const size_t counts[] = { 0, 1, 2, 3, 4, 5, 6, 63, 64, 240 };
         leat_descriptor files[240];
-        unsigned char *data = pattern(PACKET_MAX_INLINE + 64);
+        unsigned char *data = make_pattern(PACKET_MAX_INLINE + 64);
         int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
         laden_sender tx;
         laden_receiver rx;
@@ -119,7 +111,7 @@ static void round_trip(blob_sender tx, blob_receiver rx, const unsigned char *da
 
 Test(sizes, a_large_message_waits_in_a_channel_and_needs_no_receiver_to_be_sent) {
         const size_t sizes[] = { 0, 1, 1 << 16, 1 << 20, 16 << 20 };
-        unsigned char *data = pattern(16 << 20);
+        unsigned char *data = make_pattern(16 << 20);
         blob_sender tx;
         blob_receiver rx;
 
@@ -132,7 +124,7 @@ Test(sizes, a_large_message_waits_in_a_channel_and_needs_no_receiver_to_be_sent)
 }
 
 Test(sizes, fifty_mebibytes_five_times) {
-        unsigned char *data = pattern(50 << 20);
+        unsigned char *data = make_pattern(50 << 20);
         blob_sender tx;
         blob_receiver rx;
 
@@ -145,7 +137,7 @@ Test(sizes, fifty_mebibytes_five_times) {
 }
 
 Test(sizes, only_a_few_large_messages_wait_at_once) {
-        unsigned char *data = pattern(1 << 20);
+        unsigned char *data = make_pattern(1 << 20);
         blob_sender tx;
         blob_receiver rx;
         int n = 0;
@@ -164,7 +156,7 @@ Test(sizes, only_a_few_large_messages_wait_at_once) {
 Test(sizes, a_small_channel_takes_messages_of_every_size) {
         const size_t sizes[] = { 0, 100, 2000, 3500, 4096, 4600, 9000, 60000, 66000, 1 << 20 };
         struct leat_channel_options options = { .capacity = 1 };
-        unsigned char *data = pattern(1 << 20);
+        unsigned char *data = make_pattern(1 << 20);
         blob_sender tx;
         blob_receiver rx;
 
@@ -219,7 +211,7 @@ Test(sizes, a_plain_message_can_be_larger_than_a_packet) {
 }
 
 Test(sizes, a_channel_that_another_holder_has_shrunk_still_takes_every_message) {
-        unsigned char *data = pattern(60000);
+        unsigned char *data = make_pattern(60000);
         blob_sender tx;
         blob_receiver rx;
         int least = 1;
@@ -235,7 +227,7 @@ Test(sizes, a_channel_that_another_holder_has_shrunk_still_takes_every_message) 
 
 Test(sizes, a_message_over_the_receivers_limit_is_dropped_and_the_next_one_arrives) {
         struct leat_channel_options options = { .message_limit = 10000 };
-        unsigned char *data = pattern(1 << 20);
+        unsigned char *data = make_pattern(1 << 20);
         const size_t too_large[] = { 10000, 60000, 70000, 1 << 20 };
         blob_sender tx;
         blob_receiver rx;
@@ -319,7 +311,7 @@ Test(sizes, shared_memory_counts_against_the_limit_too) {
 
 Test(sizes, a_message_encoded_once_goes_to_many_and_is_made_in_memory_once) {
         const size_t sizes[] = { 10, 60000, 1 << 20 };
-        unsigned char *data = pattern(1 << 20);
+        unsigned char *data = make_pattern(1 << 20);
         blob_sender tx[3];
         blob_receiver rx[3];
         blob got;
