@@ -5,6 +5,10 @@
 #include <stdlib.h>
 
 int buffer_reserve(struct buffer *buffer, size_t size) {
+        return buffer_reserve_within(buffer, size, SIZE_MAX);
+}
+
+int buffer_reserve_within(struct buffer *buffer, size_t size, size_t most) {
         size_t needed, capacity;
         uint8_t *data;
 
@@ -13,10 +17,12 @@ int buffer_reserve(struct buffer *buffer, size_t size) {
         if (__builtin_add_overflow(buffer->size, size, &needed))
                 return -ENOMEM;
         capacity = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : SIZE_MAX;
-        if (capacity < needed)
-                capacity = needed;
         if (capacity < 256)
                 capacity = 256;
+        if (capacity > most)
+                capacity = most;
+        if (capacity < needed)
+                capacity = needed;
         data = realloc(buffer->data, capacity);
         if (!data)
                 return -ENOMEM;

@@ -18,6 +18,9 @@ struct buffer {
 /* Room for `size` more bytes behind what is there. 0; -ENOMEM. */
 int buffer_reserve(struct buffer *buffer, size_t size);
 
+/* As above, where no more than `most` bytes will ever be needed, with those that are there: it does not grow beyond them. */
+int buffer_reserve_within(struct buffer *buffer, size_t size, size_t most);
+
 /* Appends. 0; -ENOMEM. */
 static inline int buffer_append(struct buffer *buffer, const void *data, size_t size) {
         if (size > buffer->capacity - buffer->size) {

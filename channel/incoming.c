@@ -64,6 +64,8 @@ static uint8_t *place_of(struct leat_receiver *receiver, struct lane_reader *lan
                 swap(&receiver->sealed, &lane->gathered);
                 swap(&lane->gathered, &receiver->lanes->spare);
                 buffer_free(&lane->gathered);
+                if (receiver->lanes->spare.capacity > LANE_STREAM_MAX)
+                        buffer_free(&receiver->lanes->spare); /* A sealed body's: a lane might keep it. */
                 return receiver->sealed.data;
         default:
                 return receiver->rooms[receiver->room].data;

@@ -57,7 +57,7 @@ static int read_sealed(struct leat_receiver *receiver, int fd, size_t size) {
                 return r;
         if (actual != size)
                 return LEAT_MALFORMED;
-        r = buffer_reserve(sealed, size);
+        r = buffer_reserve_within(sealed, size, receiver->message_limit);
         if (r == 0)
                 r = memory_read(fd, 0, sealed->data, size);
         if (r == 0)

@@ -157,7 +157,9 @@ static int gather(struct lane_reader *lane, const uint8_t *bytes, size_t size) {
         lane->arrived += size;
         if (lane->stream == LANE_DROPS)
                 return 0;
-        r = buffer_append(&lane->gathered, bytes, size);
+        r = buffer_reserve_within(&lane->gathered, size, lane->total);
+        if (r == 0)
+                r = buffer_append(&lane->gathered, bytes, size);
         if (r < 0) {
                 lane->stream = LANE_DROPS;
                 buffer_free(&lane->gathered);

@@ -422,3 +422,47 @@ Test(lanes_large, a_sender_that_streams_learns_of_a_receiver_that_closes) {
         parcel_receiver_close(&rx);
         expect_end_of(&sending, LEAT_DISCONNECTED);
 }
+
+/* ---- what is gathered ---- */
+
+/* A record by hand: the sender is in the middle of a message. */
+static void put_record(unsigned kind, const void *payload, size_t size) {
+        struct lane_writer *lane = tx.object->lane;
+        void *place = ring_reserve(&lane->ring, size);
+
+        cr_assert_not_null(place);
+        memcpy(place, payload, size);
+        ring_append(&lane->ring, (struct ring_record){ .size = (uint32_t) size,
+                                                       .kind = (uint8_t) kind,
+                                                       .aux = ENCODING_MESSAGEPACK });
+        cr_assert_eq(lane_writer_publish(lane), 0);
+}
+
+/* A message of `total` bytes in pieces, but for the last of them; `most` is what its room may ever take. */
+static void gather_most(uint64_t total, size_t most) {
+        const struct lane_reader *lane = rx.object->lanes->list[0];
+        uint8_t first[sizeof(total)];
+
+        for (size_t i = 0; i < sizeof(total); i++)
+                first[i] = (uint8_t) (total >> (8 * i));
+        put_record(LANE_FIRST, first, sizeof(first));
+        for (size_t done = 5000; done < total; done += 5000) {
+                put_record(LANE_PIECE, pattern, 5000);
+                expect_empty();
+                cr_assert_eq(lane->gathered.size, done);
+                cr_assert_leq(lane->gathered.capacity, most, "%zu", lane->gathered.capacity);
+        }
+        cr_assert_eq(lane->stream, LANE_GATHERS);
+}
+
+Test(lanes_large, room_grows_with_what_arrives_and_never_beyond_the_message) {
+        gather_most(17000, 17000);
+}
+
+Test(lanes_large, room_of_a_message_that_came_otherwise_is_not_kept_for_pieces) {
+        cr_assert_eq(send_parcel(tx, 1, LARGEST, LEAT_FOREVER), 0);
+        expect_parcel(1, LARGEST);
+        cr_assert_eq(send_parcel(tx, 2, 40000, LEAT_FOREVER), 0);
+        expect_parcel(2, 40000);
+        gather_most(40000, LANE_STREAM_MAX);
+}

@@ -51,7 +51,7 @@ struct leat_channel_options {
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
          * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
-         * lane (16 MiB at most). Default and ceiling: 1 GiB. */
+         * lane (16 MiB at most), and so for all of them: lane_limit times as much. Default and ceiling: 1 GiB. */
         size_t message_limit;
         enum leat_lanes lanes;
         /* One order over all senders of the channel, in all processes: what was sent before is received before. There are
