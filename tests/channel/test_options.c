@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <leat/leat.h>
 
@@ -166,6 +167,25 @@ Test(options, what_is_none_of_the_ways_to_have_lanes_is_refused) {
                 cr_assert_not(number_sender_is_set(tx));
                 cr_assert_not(number_receiver_is_set(rx));
         }
+}
+
+Test(options, another_word_in_the_environment_means_automatic_and_it_is_read_once) {
+        int64_t end;
+        number_sender tx;
+        number_receiver rx;
+
+        cr_assert_eq(setenv("LEAT_LANES", "sometimes", 1), 0);
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_null(tx.object->lane);
+        end = leat_after_ms(30000);
+        while (!tx.object->lane && leat_after_ms(0) < end)
+                send_and_receive(tx, rx, 1);
+        cr_assert_eq(capacity_of(tx), MIB, "it has proved busy");
+        close_both(&tx, &rx);
+        cr_assert_eq(setenv("LEAT_LANES", "always", 1), 0);
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        cr_assert_null(tx.object->lane);
+        close_both(&tx, &rx);
 }
 
 Test(options, limits_beyond_the_ceiling_are_the_ceiling_and_zero_is_the_default) {
