@@ -24,6 +24,8 @@ LEAT_DECLARE(new_tree);
 LEAT_DEFINE_MESSAGE(new_tree, (u32, id), (array, new_tree, branches), (optional, string, note));
 LEAT_MESSAGE(offer, (u32, id));
 LEAT_MESSAGE(new_offer, (u32, id), (optional, descriptor, file));
+LEAT_MESSAGE(rich_offer, (u32, id), (optional, descriptor, file), (optional, descriptor, more),
+             (optional, descriptor, most));
 LEAT_MESSAGE(ask, (sender, job, to));
 LEAT_MESSAGE(new_ask, (sender, new_job, to));
 
@@ -48,6 +50,7 @@ NEWER(newer_job, new_job, "job");
 NEWER(newer_tick, new_tick, "tick");
 NEWER(newer_hello, new_hello, "hello");
 NEWER(newer_offer, new_offer, "offer");
+NEWER(newest_offer, rich_offer, "offer");
 
 /* Its own type stands in the tree's rows, so they are copied too. */
 static const struct leat_type *newer_tree(void) {
@@ -216,4 +219,30 @@ Test(evolution, an_older_reader_that_knows_no_plain_handles_leaves_nothing_open)
         offer_receiver_close(&rx);
         close(null_pipe[0]);
         close(null_pipe[1]);
+}
+
+/* By its socket it takes two descriptors a packet at the most, those of an offer, or none; in a lane there is no such limit. */
+Test(evolution, an_older_reader_that_knows_no_plain_handles_takes_few_by_its_socket) {
+        rich_offer message = { .id = 1,
+                               .file = LEAT_SOME(leat_descriptor_lend(0)),
+                               .more = LEAT_SOME(leat_descriptor_lend(0)),
+                               .most = LEAT_SOME(leat_descriptor_lend(0)) };
+        offer_sender tx;
+        offer_receiver rx;
+        offer got;
+        int r;
+
+        cr_assert_eq(offer_channel(&tx, &rx), 0);
+        r = leat_sender_send(tx.object, newest_offer(), &message, LEAT_NOW);
+        if (lanes_never() && system_knows_passrights()) {
+                cr_assert_eq(r, LEAT_REFUSED);
+        } else {
+                cr_assert_eq(r, 0);
+                cr_assert_eq(offer_recv(rx, &got, LEAT_NOW), lanes_from_the_start() ? 0 : LEAT_MALFORMED);
+        }
+        cr_assert_eq(leat_sender_send(tx.object, newest_offer(), &(rich_offer){ .id = 2 }, LEAT_NOW), 0);
+        cr_assert_eq(offer_recv(rx, &got, LEAT_NOW), 0);
+        cr_assert_eq(got.id, 2);
+        offer_sender_close(&tx);
+        offer_receiver_close(&rx);
 }
