@@ -1,4 +1,4 @@
-/* The receiving end: its life, its socket, and polling it from an event loop. What it does with a packet is in incoming.c, what
+/* The receiving end: its life, its socket, and polling it from an event loop. What it does with a packet is in intake.c, what
  * a message is in recv.c. */
 #include "receiver.h"
 
