@@ -1,7 +1,7 @@
 /* A page of its own: no script, nothing loaded from anywhere, light or dark as its reader has it. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "benchmark.h"
 #include "html.h"
 
 #define MAX_PROBES 256
@@ -97,12 +97,6 @@ static void put_term(FILE *out, const char *term, const char *text) {
         (void) fputs("</dd>\n", out);
 }
 
-static int by_value(const void *a, const void *b) {
-        double x = *(const double *) a, y = *(const double *) b;
-
-        return (x > y) - (x < y);
-}
-
 /* The probes of a result, so that near and far are told apart: "141 ns (110 to 521)", or "". */
 struct probes {
         char text[64];
@@ -111,21 +105,22 @@ struct probes {
 static struct probes probes_of(const json_t *result) {
         struct probes text = { "" };
         double probes[MAX_PROBES];
+        struct spread spread;
         json_t *benchmark;
         size_t i, count = 0;
 
         json_array_foreach (json_object_get(result, "benchmarks"), i, benchmark) {
-                const json_t *spread = json_object_get(benchmark, "probe_ns");
-                double probe = json_number_value(json_object_get(spread, "median"));
+                const json_t *found = json_object_get(benchmark, "probe_ns");
+                double probe = json_number_value(json_object_get(found, "median"));
 
                 if (probe > 0 && count < MAX_PROBES)
                         probes[count++] = probe;
         }
         if (count == 0)
                 return text;
-        qsort(probes, count, sizeof(*probes), by_value);
-        (void) snprintf(text.text, sizeof(text.text), "%.0f ns (%.0f to %.0f)", probes[count / 2], probes[0],
-                        probes[count - 1]);
+        spread = spread_of(probes, (int) count);
+        (void) snprintf(text.text, sizeof(text.text), "%.0f ns (%.0f to %.0f)", spread.median, spread.least,
+                        spread.most);
         return text;
 }
 
