@@ -6,30 +6,38 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "joining.h"
 
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
+static struct joining *joining_of(struct link *link) {
+        return (struct joining *) (void *) link;
 }
 
 /* Not where TMPDIR says: the name of a socket must fit 107 bytes. */
-int joining_open(struct joining *ret_joining) {
-        struct joining joining = { .folder = "/tmp/leat-bench-XXXXXX" };
-
-        if (!mkdtemp(joining.folder))
+static int make_names(struct joining *joining) {
+        *joining = (struct joining){ .folder = "/tmp/leat-bench-XXXXXX" };
+        if (!mkdtemp(joining->folder))
                 return -errno;
-        if (pipe2(joining.done, O_CLOEXEC) < 0) {
+        if (pipe2(joining->done, O_CLOEXEC) < 0) {
                 int error = errno;
 
-                (void) rmdir(joining.folder);
+                (void) rmdir(joining->folder);
                 return -error;
         }
-        (void) snprintf(joining.path, sizeof(joining.path), "%s/socket", joining.folder);
-        (void) snprintf(joining.url, sizeof(joining.url), "ipc://%s", joining.path);
-        *ret_joining = joining;
+        (void) snprintf(joining->path, sizeof(joining->path), "%s/socket", joining->folder);
+        (void) snprintf(joining->url, sizeof(joining->url), "ipc://%s", joining->path);
         return 0;
+}
+
+int joining_open(size_t size, struct link **ret_link) {
+        struct link *link = calloc(1, size);
+        int r = link ? make_names(joining_of(link)) : -ENOMEM;
+
+        if (r != 0)
+                free(link);
+        else
+                *ret_link = link;
+        return r;
 }
 
 void joining_take_side(struct joining *joining, enum side side) {
@@ -66,13 +74,14 @@ void joining_wait(const struct joining *joining) {
                 ;
 }
 
-void joining_leave(struct joining *joining) {
-        close_fd(&joining->done[0]);
-        close_fd(&joining->done[1]);
+void joining_leave(struct link *link) {
+        close_fd(&joining_of(link)->done[0]);
+        close_fd(&joining_of(link)->done[1]);
 }
 
 /* The names are gone already, unless the sides did not come to a greeting. */
-void joining_close(struct joining *joining) {
-        joining_leave(joining);
-        forget_names(joining);
+void joining_close(struct link *link) {
+        joining_leave(link);
+        forget_names(joining_of(link));
+        free(link);
 }

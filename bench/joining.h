@@ -5,14 +5,15 @@
 
 #include "peer.h"
 
+/* The first member of such a peer's link. */
 struct joining {
         char folder[48], path[64], url[80]; /* The path is the socket's; the URL is ipc:// and the path. */
         enum side side;
         int done[2]; /* A pipe; at its end the answerer is gone. */
 };
 
-/* In the process that forks both sides. */
-int joining_open(struct joining *ret_joining);
+/* In the process that forks both sides: makes a link of so many bytes, which are 0 behind the first member. */
+int joining_open(size_t size, struct link **ret_link);
 
 /* In each side, before it joins. */
 void joining_take_side(struct joining *joining, enum side side);
@@ -25,8 +26,9 @@ int joining_greet(struct joining *joining, const struct peer *peer, struct link 
 void joining_wait(const struct joining *joining);
 
 /* In the process that forked both sides: see leave() in peer.h. */
-void joining_leave(struct joining *joining);
+void joining_leave(struct link *link);
 
-void joining_close(struct joining *joining);
+/* Frees the link, at last. */
+void joining_close(struct link *link);
 
 #endif

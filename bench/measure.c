@@ -52,7 +52,7 @@ static void *play(void *argument) {
         enum side side = place->number == 0 ? ANSWERER : ASKER;
         int r = pin(side == ANSWERER ? task->cores.answerer : task->cores.asker);
 
-        if (r == 0)
+        if (r == 0 && place->peer->take_side)
                 r = place->peer->take_side(place->link, side, side == ASKER ? place->number - 1 : 0);
         if (r != 0) {
                 report->error = r;

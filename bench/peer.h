@@ -41,7 +41,7 @@ struct peer {
         /* 0, or the negative of an errno; -ENOTSUP when the setup is none for this peer. */
         int (*open)(const struct peer *peer, const struct setup *setup, struct link **ret_link);
 
-        /* `index`: which of the askers. */
+        /* `index`: which of the askers. NULL: there is nothing to do. */
         int (*take_side)(struct link *link, enum side side, unsigned index);
 
         /* Waits until there is room. The message is copied, or gone, when this returns. */
@@ -86,6 +86,13 @@ struct peer {
 /* The first and the last 8 bytes of a message are its word: which asker or channel (8 bits), and its number there. */
 static inline uint64_t message_word(unsigned stream, uint64_t number) {
         return (uint64_t) stream << 56 | number;
+}
+
+/* The length of a queue that may hold so many bytes: at most `most` messages, and at least two. */
+static inline unsigned messages_in(size_t bytes, size_t size, unsigned most) {
+        size_t count = bytes / size;
+
+        return count > most ? most : count < 2 ? 2 : (unsigned) count;
 }
 
 static inline void message_fill(void *message, uint64_t word, size_t size) {

@@ -46,13 +46,6 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         return r;
 }
 
-static int take_side(struct link *link, enum side side, unsigned index) {
-        (void) index;
-        (void) link;
-        (void) side;
-        return 0;
-}
-
 static int send_record(struct link *link, enum direction direction, const void *message, size_t size) {
         return bare_send(&link->producers[direction], message, size) ? 0 : -EPIPE;
 }
@@ -109,31 +102,20 @@ static void end_direction(struct link *link, enum direction direction) {
         bare_ring_close(&link->producers[direction]);
 }
 
-#define BARE_PEER(is, called, titled, waiting, of)          \
-        const struct peer is = { .name = called,            \
-                                 .title = titled,           \
-                                 .wait = waiting,           \
-                                 .variant = of,             \
-                                 .open = open_link,         \
-                                 .take_side = take_side,    \
-                                 .send = send_record,       \
-                                 .receive = receive_record, \
-                                 .end = end_direction,      \
-                                 .close = close_link }
-#define BARE_PEER_16(is, called, titled, waiting, of)       \
-        const struct peer is = { .name = called,            \
-                                 .title = titled,           \
-                                 .wait = waiting,           \
-                                 .variant = 4 + of,         \
-                                 .one_way = true,           \
-                                 .open = open_link,         \
-                                 .take_side = take_side,    \
-                                 .send = send_record,       \
-                                 .send_all = send_records,  \
-                                 .flush = publish,          \
-                                 .receive = receive_record, \
-                                 .end = end_direction,      \
-                                 .close = close_link }
+#define BARE_PEER_WITH(is, called, titled, waiting, of, ...) \
+        const struct peer is = { .name = called,             \
+                                 .title = titled,            \
+                                 .wait = waiting,            \
+                                 .variant = of,              \
+                                 .open = open_link,          \
+                                 .end = end_direction,       \
+                                 .close = close_link,        \
+                                 __VA_ARGS__ }
+#define BARE_PEER(is, called, titled, waiting, of) \
+        BARE_PEER_WITH(is, called, titled, waiting, of, .send = send_record, .receive = receive_record)
+#define BARE_PEER_16(is, called, titled, waiting, of)                                             \
+        BARE_PEER_WITH(is, called, titled, waiting, 4 + of, .one_way = true, .send = send_record, \
+                       .send_all = send_records, .flush = publish, .receive = receive_record)
 
 BARE_PEER(peer_bare_spin, "bare-spin", "bare ring, spinning", "spinning", BARE_SPIN);
 BARE_PEER(peer_bare, "bare", "bare ring, adaptive", "adaptive", BARE_ADAPTIVE);
@@ -141,17 +123,5 @@ BARE_PEER(peer_bare_futex, "bare-futex", "bare ring, futex", "blocking", BARE_FU
 BARE_PEER_16(peer_bare_spin_16, "bare-spin-16", "bare ring, spinning, published every 16", "spinning",
              BARE_SPIN);
 BARE_PEER_16(peer_bare_16, "bare-16", "bare ring, adaptive, published every 16", "adaptive", BARE_ADAPTIVE);
-
-const struct peer peer_bare_in_place = {
-        .name = "bare-in-place",
-        .title = "bare ring, adaptive, in place",
-        .wait = "adaptive",
-        .variant = BARE_ADAPTIVE,
-        .one_way = true,
-        .open = open_link,
-        .take_side = take_side,
-        .fill = fill,
-        .sum = sum,
-        .end = end_direction,
-        .close = close_link,
-};
+BARE_PEER_WITH(peer_bare_in_place, "bare-in-place", "bare ring, adaptive, in place", "adaptive",
+               BARE_ADAPTIVE, .one_way = true, .fill = fill, .sum = sum);

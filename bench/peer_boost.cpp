@@ -12,7 +12,8 @@
 
 namespace ipc = boost::interprocess;
 
-static constexpr size_t queued_bytes = 2 << 20, queued_messages = 1024;
+static constexpr size_t queued_bytes = 2 << 20;
+static constexpr unsigned queued_messages = 1024;
 
 struct link {
         std::unique_ptr<ipc::message_queue> queues[N_DIRECTIONS];
@@ -34,8 +35,7 @@ template <typename Action> static int guarded(Action action) {
 /* Both sides inherit the memory, so its name is needed no longer than for making it. */
 static std::unique_ptr<ipc::message_queue> make_queue(size_t size) {
         const std::string name = "leat-bench-" + std::to_string(getpid());
-        const size_t room = queued_bytes / size;
-        const size_t count = room > queued_messages ? queued_messages : room < 2 ? 2 : room;
+        const size_t count = messages_in(queued_bytes, size, queued_messages);
         std::unique_ptr<ipc::message_queue> queue;
 
         ipc::message_queue::remove(name.c_str());
@@ -55,10 +55,6 @@ static int open_link(const struct peer *, const struct setup *setup, struct link
                 *ret_link = link.release();
                 return 0;
         });
-}
-
-static int take_side(struct link *, enum side, unsigned) {
-        return 0;
 }
 
 static int send_message(struct link *link, enum direction direction, const void *message, size_t size) {
@@ -94,7 +90,6 @@ const struct peer peer_boost = {
         .title = "Boost message queue",
         .wait = "blocking",
         .open = open_link,
-        .take_side = take_side,
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "json_lines.h"
 #include "kernel_run.h"
 #include "peers.h"
@@ -32,12 +33,6 @@ struct link {
 };
 
 static const char *const names[] = { [ASKER] = "Asker", [ANSWERER] = "Answerer" };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         close_fd(&link->port[0]);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "peers.h"
 #include "roudi.h"
 
@@ -40,18 +41,6 @@ struct link {
 
 static const char *const names[] = { [ASKER] = "asker", [ANSWERER] = "answerer" };
 
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
-
-static unsigned queued_messages(size_t size) {
-        size_t queued = QUEUED_BYTES / size;
-
-        return queued > QUEUED_MESSAGES ? QUEUED_MESSAGES : queued < 2 ? 2 : (unsigned) queued;
-}
-
 static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
         struct link *link = calloc(1, sizeof(*link));
         int r;
@@ -60,7 +49,7 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
                 return -ENOMEM;
         *link = (struct link){ .waiting = (enum waiting) peer->variant, .owner = getpid() };
         link->size = setup->size;
-        link->queued = queued_messages(setup->size);
+        link->queued = messages_in(QUEUED_BYTES, setup->size, QUEUED_MESSAGES);
         r = pipe2(link->done, O_CLOEXEC) < 0 ? -errno : 0;
         if (r == 0) {
                 r = roudi_start(setup->size, N_DIRECTIONS * (link->queued + IN_HAND), &link->roudi);

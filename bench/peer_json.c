@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "json_lines.h"
 #include "peers.h"
 
@@ -15,12 +16,6 @@ struct link {
         uint64_t word;
         struct json_lines lines; /* Of the side's own end. */
 };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         close_fd(&link->ends[ASKER]);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "joining.h"
@@ -28,24 +27,13 @@ static void close_link(struct link *link) {
                 (void) nn_freemsg(link->received);
         if (link->has_socket)
                 (void) nn_close(link->socket);
-        joining_close(&link->joining);
-        free(link);
+        joining_close(link);
 }
 
 static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
-        struct link *link = calloc(1, sizeof(*link));
-        int r;
-
         (void) peer;
         (void) setup;
-        if (!link)
-                return -ENOMEM;
-        r = joining_open(&link->joining);
-        if (r != 0)
-                free(link);
-        else
-                *ret_link = link;
-        return r;
+        return joining_open(sizeof(**ret_link), ret_link);
 }
 
 static int send_message(struct link *link, enum direction direction, const void *bytes, size_t size) {
@@ -106,10 +94,6 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
-static void leave(struct link *link) {
-        joining_leave(&link->joining);
-}
-
 const struct peer peer_nanomsg = {
         .name = "nanomsg",
         .title = "nanomsg pair over ipc",
@@ -119,6 +103,6 @@ const struct peer peer_nanomsg = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
-        .leave = leave,
+        .leave = joining_leave,
         .close = close_link,
 };

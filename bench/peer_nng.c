@@ -44,29 +44,15 @@ static void close_link(struct link *link) {
                 nng_msg_free(link->received);
         if (link->has_socket)
                 (void) nng_close(link->socket);
-        joining_close(&link->joining);
-        free(link);
-}
-
-static int queued_messages(size_t size) {
-        size_t queued = QUEUED_BYTES / size;
-
-        return queued > QUEUED_MESSAGES ? QUEUED_MESSAGES : queued < 2 ? 2 : (int) queued;
+        joining_close(link);
 }
 
 static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
-        struct link *link = calloc(1, sizeof(*link));
-        int r;
+        int r = joining_open(sizeof(**ret_link), ret_link);
 
         (void) peer;
-        if (!link)
-                return -ENOMEM;
-        link->queued = queued_messages(setup->size);
-        r = joining_open(&link->joining);
-        if (r != 0)
-                free(link);
-        else
-                *ret_link = link;
+        if (r == 0)
+                (*ret_link)->queued = (int) messages_in(QUEUED_BYTES, setup->size, QUEUED_MESSAGES);
         return r;
 }
 
@@ -130,10 +116,6 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
-static void leave(struct link *link) {
-        joining_leave(&link->joining);
-}
-
 const struct peer peer_nng = {
         .name = "nng",
         .title = "nng pair over ipc",
@@ -143,6 +125,6 @@ const struct peer peer_nng = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
-        .leave = leave,
+        .leave = joining_leave,
         .close = close_link,
 };

@@ -7,6 +7,7 @@
 
 #include <leat/leat.h>
 
+#include "close_fd.h"
 #include "peers.h"
 
 #define MEMORY_SIZE 65536
@@ -21,12 +22,6 @@ struct link {
         int raw[2]; /* By enum side; of the bare socket pairs. */
         uint64_t count;
 };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         bench_job_sender_close(&link->tx);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "peers.h"
 
 #define PLACES 4
@@ -18,12 +19,6 @@ struct link {
         unsigned char free_places[PLACES];
         unsigned free_count;
 };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         close_fd(&link->ends[ASKER]);

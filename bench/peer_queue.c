@@ -38,13 +38,6 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         return 0;
 }
 
-static int take_side(struct link *link, enum side side, unsigned index) {
-        (void) link;
-        (void) side;
-        (void) index;
-        return 0;
-}
-
 static int push(struct link *link, enum direction direction, const void *message, size_t size) {
         struct queue *queue = &link->queues[direction];
 
@@ -98,7 +91,6 @@ const struct peer peer_queue = {
         .largest = MESSAGE_SIZE,
         .threads = true,
         .open = open_link,
-        .take_side = take_side,
         .send = push,
         .receive = pop,
         .end = end_direction,

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "peers.h"
 
 #define LARGE_BUFFER (4 << 20)
@@ -22,12 +23,6 @@ struct link {
         unsigned char *buffer; /* Of a stream: what was read and is not handed out is from start to end. */
         size_t capacity, start, end;
 };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         for (int i = 0; i < N_DIRECTIONS; i++) {

@@ -8,6 +8,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "peers.h"
 
 #define LARGEST (64 << 20) /* Of an array in a message, says the D-Bus specification. */
@@ -17,12 +18,6 @@ struct link {
         sd_bus *bus;
         sd_bus_message *received;
 };
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static void close_link(struct link *link) {
         (void) sd_bus_message_unref(link->received);

@@ -1,7 +1,6 @@
 /* ZeroMQ: a pair over ipc://, with its own messages and a high-water mark that lets its thread run ahead. An empty
  * message is the last. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
@@ -25,29 +24,15 @@ static void close_link(struct link *link) {
         }
         if (link->context)
                 (void) zmq_ctx_term(link->context);
-        joining_close(&link->joining);
-        free(link);
-}
-
-static int queued_messages(size_t size) {
-        size_t queued = QUEUED_BYTES / size;
-
-        return queued > QUEUED_MESSAGES ? QUEUED_MESSAGES : queued < 2 ? 2 : (int) queued;
+        joining_close(link);
 }
 
 static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
-        struct link *link = calloc(1, sizeof(*link));
-        int r;
+        int r = joining_open(sizeof(**ret_link), ret_link);
 
         (void) peer;
-        if (!link)
-                return -ENOMEM;
-        link->queued = queued_messages(setup->size);
-        r = joining_open(&link->joining);
-        if (r != 0)
-                free(link);
-        else
-                *ret_link = link;
+        if (r == 0)
+                (*ret_link)->queued = (int) messages_in(QUEUED_BYTES, setup->size, QUEUED_MESSAGES);
         return r;
 }
 
@@ -102,10 +87,6 @@ static void end_direction(struct link *link, enum direction direction) {
                 joining_wait(&link->joining);
 }
 
-static void leave(struct link *link) {
-        joining_leave(&link->joining);
-}
-
 const struct peer peer_zeromq = {
         .name = "zeromq",
         .title = "ZeroMQ pair over ipc",
@@ -115,6 +96,6 @@ const struct peer peer_zeromq = {
         .send = send_message,
         .receive = receive_message,
         .end = end_direction,
-        .leave = leave,
+        .leave = joining_leave,
         .close = close_link,
 };

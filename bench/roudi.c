@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "close_fd.h"
 #include "roudi.h"
 
 #define PROGRAM     "iox-roudi"
@@ -23,12 +24,6 @@
 #define RUNNING     "ROUDI_STILL_RUNNING"
 #define PATIENCE_MS 10000 /* For its start, and for its end. */
 #define NOT_FOUND   127   /* As a shell says it. */
-
-static void close_fd(int *fd) {
-        if (*fd >= 0)
-                (void) close(*fd);
-        *fd = -1;
-}
 
 static int64_t now_ms(void) {
         struct timespec t;
