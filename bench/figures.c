@@ -203,17 +203,27 @@ static void put_curve_table(struct page *page, const struct plot *plot) {
 }
 
 void put_curve(struct page *page, const struct curve *curve) {
-        struct plot plot = curve->plot;
+        const struct family *family = curve->family;
+        const struct number *number = curve->number;
+        struct plot plot = { .id = curve->id,
+                             .title = curve->title,
+                             .x_title = family->x_title,
+                             .y_title = number->title,
+                             .x_unit = family->x_unit,
+                             .y_unit = number->unit,
+                             .line = page->lines };
+        char description[256];
         json_t *benchmark, *peer;
         size_t i, j;
 
-        plot.line = page->lines;
+        (void) snprintf(description, sizeof(description), "%s %s", family->description, number->remark);
+        plot.description = description;
         json_array_foreach (page->benchmarks, i, benchmark) {
-                if (strcmp(text_of(benchmark, "family"), curve->family) != 0)
+                if (strcmp(text_of(benchmark, "family"), family->name) != 0)
                         continue;
                 json_array_foreach (json_object_get(benchmark, "peers"), j, peer) {
-                        double x = plausible(json_number_value(json_object_get(benchmark, curve->x)));
-                        double y = number_of(peer, curve->y, "median");
+                        double x = plausible(json_number_value(json_object_get(benchmark, family->x)));
+                        double y = number_of(peer, number->path, "median");
 
                         if (x > 0 && y > 0)
                                 add_point(&plot, peer, (struct point){ .x = x, .y = y });
@@ -224,7 +234,7 @@ void put_curve(struct page *page, const struct curve *curve) {
         begin_figure(page, &plot);
         draw(page, &plot, plot_lines);
         put_curve_table(page, &plot);
-        end_figure(page, curve->family, NULL);
+        end_figure(page, family->name, NULL);
 }
 
 /* The distribution of a benchmark's round trips. */

@@ -16,11 +16,25 @@ struct page {
         bool failed;        /* A plot's file could not be written. */
 };
 
-/* One plot of a family of benchmarks. */
+/* Benchmarks that differ in one thing, a number of theirs as json.c has it. */
+struct family {
+        const char *name, *x, *x_title;
+        enum unit x_unit;
+        const char *description;
+};
+
+/* A number of a peer, as json.c has it; "round_trip_ns/p50" is one within another. */
+struct number {
+        const char *path, *title;
+        enum unit unit;
+        const char *remark;
+};
+
+/* One plot of a family. */
 struct curve {
-        const char *family, *x; /* What its benchmarks differ in: "size", "senders", "channels". */
-        const char *y; /* A number of a peer, as json.c has it; "round_trip_ns/p50" is one within another. */
-        struct plot plot;
+        const char *id, *title;
+        const struct family *family;
+        const struct number *number;
 };
 
 void put_curve(struct page *page, const struct curve *curve);

@@ -23,99 +23,45 @@ int report_read(const char *file, json_t *results) {
         return json_array_append_new(results, result);
 }
 
-#define COPIED "One sender and one receiver, each message copied in and copied out."
+#define SIZE "size", "size of a message", UNIT_BYTES
+
+static const struct family copy = { "copy", SIZE,
+                                    "One sender and one receiver, each message copied in and copied out." };
+static const struct family place = {
+        "place", SIZE, "The sender fills every byte where it lies, and the receiver sums it there."
+};
+static const struct family echo = {
+        "echo", SIZE, "The median time from sending a message until its copy is back, one at a time."
+};
+static const struct family senders = { "senders", "senders", "senders", UNIT_NONE,
+                                       "Messages of 64 bytes from so many processes to one receiver." };
+static const struct family channels = { "channels", "channels", "channels", UNIT_NONE,
+                                        "Messages of 64 bytes, through so many channels of 64 KiB in turn, "
+                                        "to one receiver that waits for all of them." };
+
+static const struct number rate = { "per_second", "messages a second", UNIT_RATE, "More is better." };
+static const struct number bandwidth = { "bytes_per_second", "bytes a second", UNIT_PER_SEC,
+                                         "More is better." };
+static const struct number round_trip = { "round_trip_ns/p50", "round trip", UNIT_NS, "Less is better." };
+static const struct number time_each = { "ns", "time for each message", UNIT_NS, "Less is better." };
+static const struct number cpu_each = { "cpu_ns", "CPU time for each message", UNIT_NS,
+                                        "All sides together. Less is better." };
 
 static const struct curve throughput[] = {
-        { "copy",
-          "size",
-          "per_second",
-          { .id = "rate",
-            .title = "Messages a second against their size",
-            .description = COPIED " More is better.",
-            .x_title = "size of a message",
-            .y_title = "messages a second",
-            .x_unit = UNIT_BYTES,
-            .y_unit = UNIT_RATE } },
-        { "copy",
-          "size",
-          "bytes_per_second",
-          { .id = "bandwidth",
-            .title = "Bytes a second against a message’s size",
-            .description = COPIED " More is better.",
-            .x_title = "size of a message",
-            .y_title = "bytes a second",
-            .x_unit = UNIT_BYTES,
-            .y_unit = UNIT_PER_SEC } },
-        { "place",
-          "size",
-          "bytes_per_second",
-          { .id = "in-place",
-            .title = "Bytes a second, in place, against a message’s size",
-            .description = "The sender fills every byte where it lies, and the receiver sums it there. More "
-                           "is better.",
-            .x_title = "size of a message",
-            .y_title = "bytes a second",
-            .x_unit = UNIT_BYTES,
-            .y_unit = UNIT_PER_SEC } },
+        { "rate", "Messages a second against their size", &copy, &rate },
+        { "bandwidth", "Bytes a second against a message’s size", &copy, &bandwidth },
+        { "in-place", "Bytes a second, in place, against a message’s size", &place, &bandwidth },
 };
 
 static const struct curve latency[] = {
-        { "echo",
-          "size",
-          "round_trip_ns/p50",
-          { .id = "latency",
-            .title = "Round trip against a message’s size",
-            .description =
-                    "The median time from sending a message until its copy is back, one at a time. Less is "
-                    "better.",
-            .x_title = "size of a message",
-            .y_title = "round trip",
-            .x_unit = UNIT_BYTES,
-            .y_unit = UNIT_NS } },
+        { "latency", "Round trip against a message’s size", &echo, &round_trip },
 };
 
-#define SENDERS "Messages of 64 bytes from so many processes to one receiver."
-#define CHANNELS                                                                                            \
-        "Messages of 64 bytes, through so many channels of 64 KiB in turn, to one receiver that waits for " \
-        "all of them."
-
 static const struct curve many[] = {
-        { "senders",
-          "senders",
-          "ns",
-          { .id = "senders",
-            .title = "Time for each message against the number of senders",
-            .description = SENDERS " Less is better.",
-            .x_title = "senders",
-            .y_title = "time for each message",
-            .y_unit = UNIT_NS } },
-        { "senders",
-          "senders",
-          "cpu_ns",
-          { .id = "senders-cpu",
-            .title = "CPU time for each message against the number of senders",
-            .description = SENDERS " All sides together. Less is better.",
-            .x_title = "senders",
-            .y_title = "CPU time for each message",
-            .y_unit = UNIT_NS } },
-        { "channels",
-          "channels",
-          "ns",
-          { .id = "channels",
-            .title = "Time for each message against the number of channels",
-            .description = CHANNELS " Less is better.",
-            .x_title = "channels",
-            .y_title = "time for each message",
-            .y_unit = UNIT_NS } },
-        { "channels",
-          "channels",
-          "cpu_ns",
-          { .id = "channels-cpu",
-            .title = "CPU time for each message against the number of channels",
-            .description = CHANNELS " Both sides together. Less is better.",
-            .x_title = "channels",
-            .y_title = "CPU time for each message",
-            .y_unit = UNIT_NS } },
+        { "senders", "Time for each message against the number of senders", &senders, &time_each },
+        { "senders-cpu", "CPU time for each message against the number of senders", &senders, &cpu_each },
+        { "channels", "Time for each message against the number of channels", &channels, &time_each },
+        { "channels-cpu", "CPU time for each message against the number of channels", &channels, &cpu_each },
 };
 
 /* A heading with the curves of some families, and the benchmarks of some kinds that are of no family. */
@@ -156,7 +102,7 @@ static bool is_among(const struct section *section, const json_t *benchmark) {
 
 static bool has_family(const struct section *section, const json_t *benchmark) {
         for (size_t i = 0; i < section->count; i++)
-                if (strcmp(section->curves[i].family, text_of(benchmark, "family")) == 0)
+                if (strcmp(section->curves[i].family->name, text_of(benchmark, "family")) == 0)
                         return true;
         return false;
 }
