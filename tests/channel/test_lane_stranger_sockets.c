@@ -110,6 +110,7 @@ Test(lane_stranger_sockets, the_other_end_of_a_lane_is_no_socket_of_another) {
 
 Test(lane_stranger_sockets, both_ends_of_one_pair_are_not_the_sockets_of_two_lanes) {
         struct stranger first = make_stranger(), second = make_stranger();
+        leat_deadline deadline = leat_after_ms(20000);
         int pair[2];
 
         cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -123,7 +124,10 @@ Test(lane_stranger_sockets, both_ends_of_one_pair_are_not_the_sockets_of_two_lan
         close_parts(&second);
         close_lane(&first);
         close_lane(&second);
-        expect_empty(__LINE__);
+        do
+                expect_empty(__LINE__);
+        while (n_lanes() > N_HONEST &&
+               leat_after_ns(0) < deadline); /* The other end has an answer in it: the reaper closes it. */
         still_works(__LINE__);
         nothing_is_left(__LINE__);
 }
