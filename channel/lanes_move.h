@@ -1,5 +1,5 @@
 /* How lanes travel with their receiver when it is given away in a message: rows in the table of handles, and descriptors beside
- * that of the channel's socket. Bytes and order are in README.md. */
+ * that of the channel's socket. Bytes and order are in WIRE.md. */
 #ifndef LEAT_CHANNEL_LANES_MOVE_H
 #define LEAT_CHANNEL_LANES_MOVE_H
 
