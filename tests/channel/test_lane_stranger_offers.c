@@ -199,6 +199,36 @@ Test(lane_stranger_offers, an_offer_with_another_number_of_descriptors_or_bytes_
                 send_offer_with(fds, 2, 0, size, __LINE__);
 }
 
+/* A part of the body that calls itself a table, and an encoding of what has none. */
+Test(lane_stranger_offers, packets_about_lanes_have_no_table_and_no_encoding) {
+        static const size_t body_sizes[] = { 32, 16, 24 };
+
+        for (int i = 0; i < 3; i++)
+                for (uint8_t encoding = 0; encoding < 2; encoding++) {
+                        const uint32_t table_size = encoding == 0 ? 8 : 0;
+                        const struct packet_header header = { .kind = (enum packet_kind)(PACKET_OFFER + i),
+                                                              .encoding = encoding,
+                                                              .tag = tag,
+                                                              .table_size = table_size,
+                                                              .body_size = body_sizes[i] - table_size };
+                        struct stranger stranger = make_stranger();
+                        const int fds[] = { stranger.parts.memory, stranger.parts.socket };
+                        uint8_t start_of[PACKET_HEADER_SIZE];
+                        parcel got;
+                        int r;
+
+                        packet_write_header(&header, start_of);
+                        cr_assert_gt(send_raw(raw, start_of, sizeof(start_of), &stranger.parts.offer,
+                                              body_sizes[i], fds, i == 0 ? 2 : 0),
+                                     0);
+                        r = receive(&got);
+                        cr_assert_eq(r, LEAT_MALFORMED, "kind %d: %d", PACKET_OFFER + i, r);
+                        close_parts(&stranger);
+                        close_lane(&stranger);
+                }
+        nothing_is_left(__LINE__);
+}
+
 Test(lane_stranger_offers, an_offer_under_another_types_tag_is_malformed) {
         struct stranger stranger = make_stranger();
         parcel got;
