@@ -24,7 +24,7 @@ struct cell {
 /* What is measured in turns for the targets of one measure. */
 struct group {
         int cells;
-        struct cell cell[MAX_CELLS];
+        struct cell *cell[MAX_CELLS];
         double probe_ns[MAX_ROUNDS];
         int rounds;
 };
@@ -43,28 +43,38 @@ static const char *other_benchmark(const struct target *target) {
 
 static struct cell *find_cell(struct group *group, const char *benchmark, const char *peer, size_t length) {
         for (int i = 0; i < group->cells; i++) {
-                const char *name = group->cell[i].series.peer->name;
+                const char *name = group->cell[i]->series.peer->name;
 
-                if (strcmp(group->cell[i].benchmark->name, benchmark) == 0 && strlen(name) == length &&
+                if (strcmp(group->cell[i]->benchmark->name, benchmark) == 0 && strlen(name) == length &&
                     strncmp(name, peer, length) == 0)
-                        return &group->cell[i];
+                        return group->cell[i];
         }
         return NULL;
 }
 
-static void add_cell(struct group *group, const char *benchmark, const char *name, size_t length,
-                     double seconds) {
+static int add_cell(struct group *group, const char *benchmark, const char *name, size_t length,
+                    double seconds) {
         const struct peer *peer = peer_find(name, length);
-        struct cell *cell = &group->cell[group->cells];
+        struct cell *cell;
 
         if (!peer || group->cells == MAX_CELLS || find_cell(group, benchmark, name, length))
-                return;
+                return 0;
+        cell = calloc(1, sizeof(*cell));
+        if (!cell)
+                return -ENOMEM;
         cell->benchmark = find_benchmark(benchmark);
         if (cell->benchmark->kind == SILENT && seconds < SILENCE_SECONDS)
                 seconds = SILENCE_SECONDS;
         cell->task = task_of(cell->benchmark, PIN_SPLIT, 0, seconds);
         cell->series.peer = peer;
-        group->cells++;
+        group->cell[group->cells++] = cell;
+        return 0;
+}
+
+static void free_group(struct group *group) {
+        for (int i = 0; group && i < group->cells; i++)
+                free(group->cell[i]);
+        free(group);
 }
 
 /* The next of names with spaces between them, and its length; 0 at the end. */
@@ -78,22 +88,24 @@ static size_t next_name(const char **names, const char **ret_name) {
         return length;
 }
 
-/* All that is compared by the targets from this one on that have its measure. */
+/* All that is compared by the targets from this one on that have its measure. NULL when memory ran out. */
 static struct group *group_of(const struct target *target, double seconds) {
         const char *measure = target->measure, *name;
         struct group *group = calloc(1, sizeof(*group));
+        int r = group ? 0 : -ENOMEM;
         size_t length;
 
-        if (!group)
-                return NULL;
-        for (; target->measure && strcmp(target->measure, measure) == 0; target++) {
+        for (; r == 0 && target->measure && strcmp(target->measure, measure) == 0; target++) {
                 const char *others = target->others ? target->others : "";
 
-                add_cell(group, target->benchmark, target->peer, strlen(target->peer), seconds);
-                while ((length = next_name(&others, &name)) > 0)
-                        add_cell(group, other_benchmark(target), name, length, seconds);
+                r = add_cell(group, target->benchmark, target->peer, strlen(target->peer), seconds);
+                while (r == 0 && (length = next_name(&others, &name)) > 0)
+                        r = add_cell(group, other_benchmark(target), name, length, seconds);
         }
-        return group;
+        if (r == 0)
+                return group;
+        free_group(group);
+        return NULL;
 }
 
 static bool is_same_group(const struct target *a, const struct target *b) {
@@ -102,9 +114,10 @@ static bool is_same_group(const struct target *a, const struct target *b) {
 
 static void measure_group(struct group *group, int rounds, const char *what) {
         for (; group->rounds < rounds; group->rounds++) {
-                group->probe_ns[group->rounds] = probe(group->cell[0].task.cores);
+                group->probe_ns[group->rounds] = probe(group->cell[0]->task.cores);
                 for (int i = 0; i < group->cells; i++)
-                        take_turn(&group->cell[i].series, &group->cell[i].task, what, group->rounds, rounds);
+                        take_turn(&group->cell[i]->series, &group->cell[i]->task, what, group->rounds,
+                                  rounds);
         }
 }
 
@@ -298,7 +311,7 @@ int judge_all(double seconds, int rounds, int runs, struct judgement *ret_judgem
                         measure_group(group, rounds, targets[i].measure);
                         for (; is_same_group(&targets[first], &targets[i]); i++)
                                 judge_run(&ret_judgements[i], group);
-                        free(group);
+                        free_group(group);
                 }
         for (int i = 0; i < count; i++)
                 conclude(&ret_judgements[i]);
@@ -314,8 +327,8 @@ double judging_seconds(double seconds, int rounds, int runs) {
                 const struct target *first = target;
 
                 for (int i = 0; group && i < group->cells; i++)
-                        sum += seconds_of(group->cell[i].series.peer, &group->cell[i].task);
-                free(group);
+                        sum += seconds_of(group->cell[i]->series.peer, &group->cell[i]->task);
+                free_group(group);
                 while (is_same_group(first, target))
                         target++;
         }

@@ -151,7 +151,7 @@ static const struct judgement *find(const char *measure, const char *goal) {
 }
 
 static void judge_runs(int rounds, int runs) {
-        (void) mallopt(M_MMAP_THRESHOLD, 1 << 20); /* Large and mostly untouched memory comes cleared then. */
+        (void) mallopt(M_MMAP_THRESHOLD, 1 << 16); /* Large and mostly untouched memory comes cleared then. */
         made.rounds = rounds;
         made.probes = 0;
         cr_assert_eq(judge_all(0.1, rounds, runs, judgements, &judged), 0);
