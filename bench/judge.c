@@ -349,5 +349,9 @@ const struct run_verdict *median_run(const struct judgement *judgement) {
                 sorted[at] = &judgement->each[i];
                 count++;
         }
-        return count > 0 ? sorted[count / 2] : NULL;
+        if (count == 0)
+                return NULL;
+        return sorted[judgement->target->bound == TIME_AT_MOST || judgement->target->bound == CPU_BELOW
+                              ? count / 2
+                              : (count - 1) / 2];
 }

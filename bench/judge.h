@@ -40,7 +40,7 @@ int judge_all(double seconds, int rounds, int runs, struct judgement *ret_judgem
 /* About how many seconds that takes. */
 double judging_seconds(double seconds, int rounds, int runs);
 
-/* The run whose ratio is the median, or NULL when no run measured it. */
+/* The run whose ratio is the median, of an even number the worse of the two; NULL when no run measured it. */
 const struct run_verdict *median_run(const struct judgement *judgement);
 
 const char *verdict_name(enum verdict verdict);

@@ -31,8 +31,13 @@ static void format_ratio(char *ret_text, size_t size, enum bound bound, double r
 
 static void format_value(char *ret_text, size_t size, enum bound bound, size_t bytes, double value) {
         if (bound == TIME_AT_MOST)
-                (void) snprintf(ret_text, size, "%.3g %s", value < 1e3 ? value : value / 1e3,
-                                value < 1e3 ? "ns" : "us");
+                (void) snprintf(ret_text, size, "%.3g %s",
+                                value < 999.5     ? value
+                                : value < 999.5e3 ? value / 1e3
+                                                  : value / 1e6,
+                                value < 999.5     ? "ns"
+                                : value < 999.5e3 ? "us"
+                                                  : "ms");
         else if (bytes > 0)
                 (void) snprintf(ret_text, size, "%.3g GB/s", value * (double) bytes / 1e9);
         else
