@@ -136,9 +136,14 @@ static void put_probes(FILE *out, const json_t *result) {
 }
 
 void conditions_note(const json_t *results, char *ret_text, size_t size) {
-        const json_t *result = json_array_get(results, 0),
-                     *conditions = json_object_get(result, "conditions");
+        const json_t *result, *conditions;
+        size_t i = 0;
 
+        while (i + 1 < json_array_size(results) &&
+               json_array_size(json_object_get(json_array_get(results, i), "benchmarks")) == 0)
+                i++;
+        result = json_array_get(results, i);
+        conditions = json_object_get(result, "conditions");
         (void) snprintf(ret_text, size, "%.60s, %lld cores, %.40s, %.10s; %lld rounds of %g s; probe %s%s",
                         text_of(conditions, "processor"),
                         (long long) json_integer_value(json_object_get(conditions, "cores")),

@@ -12,7 +12,7 @@ void html_end(FILE *out);
 /* Of each result: machine, kernel, cores, pinning, rounds, date, command. */
 void html_conditions(FILE *out, json_t *results);
 
-/* In a line, for a plot that is shown alone. */
+/* Those of the first result that has benchmarks, in a line, for a plot that is shown alone. */
 void conditions_note(const json_t *results, char *ret_text, size_t size);
 
 void html_legend(FILE *out);

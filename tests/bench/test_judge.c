@@ -256,6 +256,14 @@ Test(judge, two_of_three_runs_must_meet_it) {
         cr_expect_eq(find(measure, goal)->verdict, NOT_MET);
 }
 
+Test(judge, of_two_runs_the_worse_one_is_shown) {
+        set_all(1, 100);
+        made.ratio[1] = 0.25;
+        judge_runs(FULL_ROUNDS, 2);
+        cr_expect_float_eq(median_run(find("64 bytes, plain, a call", "60 %"))->ratio, 0.25, 1e-9);
+        cr_expect_float_eq(median_run(find("round trip, both", "within 2"))->ratio, 4, 1e-9);
+}
+
 Test(judge, runs_that_were_far_are_none_of_the_two) {
         const char *measure = "64 bytes, plain, a call", *goal = "12 times";
 
