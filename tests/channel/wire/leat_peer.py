@@ -1,212 +1,30 @@
-"""Ends of channels in Python: packets, handles, sealed memory, servers. Written from channel/WIRE.md alone; lanes are in leat_lanes.py.
+"""Ends of channels in Python: handles, senders, receivers, servers. Written from channel/WIRE.md alone: "Handles" and "Servers". Lanes are in
+leat_lane_writer.py and leat_lane_reader.py.
 
-    receiver = serve(type, path)                  sender = connect(type, path)
-    sender, receiver = channel(type)              message = receiver.recv()
-    sender.send(message)
+    receiver = Server(type, path).accept()        sender = connect(type, path)
+    sender, receiver = channel(type)              sender.send(message)
+    message = receiver.recv()
 
 In messages handles are objects: Descriptor, Memory, Sender, Receiver. What is received belongs to whoever received it. Sending lends descriptors,
 memory and senders, and gives receivers.
 """
 
-import array
-import errno
-import fcntl
 import os
 import select
 import socket
 import struct
-import time
 
 import leat_types
+from leat_packets import (ALL_SEALS, BARRIER, GREETING, HEADER, MARKER, MESSAGE, OFFER, SEALED, Disconnected, check_memory, deadline,
+                          make_memory, packet, read_memory, receive_packet, send_bytes, send_message, take_socket, wait)
 from leat_types import Fingerprint, Malformed, TypeMismatch
 
-VERSION = 1
-MESSAGE, SEALED, GREETING, OFFER, MARKER, BARRIER = range(1, 7)
-HEADER = struct.Struct("<BBBB4sHHIQ")
-MAX_INLINE = 65536
-MAX_PACKET = HEADER.size + MAX_INLINE
-MAX_DESCRIPTORS = 253
-MAX_HANDLES = 240
-PADDING = bytes(49152)
 ROW_DESCRIPTOR, ROW_MEMORY, ROW_SENDER, ROW_RECEIVER, ROW_RECEIVER_WITH_LANES = range(1, 6)
 ORDERED = 1
-
-SIZE_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-ALL_SEALS = SIZE_SEALS | fcntl.F_SEAL_WRITE
-FUTURE_WRITE = 0x0010
-
-
-class Disconnected(Exception):
-    """The other side is gone."""
-
-
-class Timeout(Exception):
-    """The deadline passed."""
 
 
 class Refused(Exception):
     """There is no such server."""
-
-
-def deadline(seconds):
-    return time.monotonic() + seconds
-
-
-def wait(fds, events, until):
-    """Returns (descriptor, events) of what is ready; raises Timeout."""
-    poller = select.poll()
-    for fd in fds:
-        poller.register(fd, events)
-    while True:
-        left = until - time.monotonic()
-        ready = poller.poll(max(0, left) * 1000)
-        if ready:
-            return ready
-        if left <= 0:
-            raise Timeout()
-
-
-# ---- packets ----
-
-def send_bytes(sock, parts, fds, until):
-    """Never sets O_NONBLOCK, which all holders of the socket share."""
-    control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-    while True:
-        try:
-            sock.sendmsg(parts, control, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            return
-        except BlockingIOError:
-            wait([sock.fileno()], select.POLLOUT, until)
-        except (BrokenPipeError, ConnectionError):
-            raise Disconnected() from None
-        except OSError as error:
-            if error.errno == errno.ENOTCONN:
-                raise Disconnected() from None
-            if error.errno != errno.ETOOMANYREFS or time.monotonic() >= until:
-                raise
-            time.sleep(0.001)
-
-
-def packet(kind, tag, body, encoding=0, table=b"", n_descriptors=0):
-    return [HEADER.pack(VERSION, kind, encoding, 0, tag, n_descriptors, 0, len(table), len(body)), table, body]
-
-
-def send_message(sock, tag, encoding, body, table, fds, until):
-    if len(table) + len(body) <= MAX_INLINE:
-        send_bytes(sock, packet(MESSAGE, tag, body, encoding, table, len(fds)), fds, until)
-        return
-    memory = make_memory(ALL_SEALS, table, body)
-    try:
-        header = packet(SEALED, tag, body, encoding, table, len(fds))[0]
-        send_bytes(sock, [header, PADDING], [memory] + fds, until)
-    finally:
-        os.close(memory)
-
-
-class Packet:
-    """Its descriptors are its own until they are taken out of `fds`."""
-
-    def __init__(self, data, fds, is_cut):
-        self.data, self.fds, self.is_cut = data, fds, is_cut
-        self.kind = data[1] if len(data) >= HEADER.size else 0
-
-    def close(self):
-        while self.fds:
-            os.close(self.fds.pop())
-
-    def check(self, tag):
-        """Raises for what is wrong with header, sizes and number of descriptors."""
-        if self.is_cut or len(self.data) < HEADER.size:
-            raise Malformed("no packet")
-        (version, self.kind, self.encoding, zero, its_tag, self.n_descriptors, more_zero, self.table_size,
-         self.body_size) = HEADER.unpack_from(self.data)
-        if version != VERSION or zero or more_zero or not MESSAGE <= self.kind <= BARRIER:
-            raise Malformed("no header")
-        if self.kind != SEALED and HEADER.size + self.table_size + self.body_size != len(self.data):
-            raise Malformed("sizes do not add up")
-        if self.kind >= GREETING and (self.encoding or self.table_size or self.n_descriptors):
-            raise Malformed("not 0")
-        if len(self.fds) != self.n_descriptors + {SEALED: 1, OFFER: 2}.get(self.kind, 0) or self.n_descriptors > MAX_HANDLES:
-            raise Malformed("other descriptors than promised")
-        if its_tag != tag:
-            raise TypeMismatch()
-
-    def content(self):
-        """Table and body."""
-        if self.kind == SEALED:
-            fd = self.fds.pop(0)
-            try:
-                size = check_memory(fd, ALL_SEALS)
-                if size != self.table_size + self.body_size:
-                    raise Malformed("sealed memory of another size")
-                data = read_memory(fd, size)
-            finally:
-                os.close(fd)
-        else:
-            data = self.data[HEADER.size:]
-        return data[:self.table_size], data[self.table_size:]
-
-
-def receive_packet(sock):
-    """None: nothing is there. Raises Disconnected at the end."""
-    room = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS) + socket.CMSG_SPACE(12)
-    while True:
-        try:
-            data, control, flags, _ = sock.recvmsg(MAX_PACKET, room, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
-            break
-        except BlockingIOError:
-            return None
-        except ConnectionResetError:
-            continue  # The other side left something unread; what it sent is still here.
-    if not data and not control:
-        raise Disconnected()
-    fds = array.array("i")
-    for level, kind, content in control:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(content[:len(content) - len(content) % 4])
-    return Packet(data, list(fds), bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)))
-
-
-# ---- memory ----
-
-def make_memory(seals, *parts):
-    fd = os.memfd_create("leat-peer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            view = view[os.write(fd, view):]
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
-    return fd
-
-
-def check_memory(fd, wanted, unwanted=0):
-    """Returns its size. The seals first: they prove that the rest is answered at once."""
-    try:
-        seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
-    except OSError:
-        raise Malformed("no memory") from None
-    if seals & wanted != wanted or seals & unwanted:
-        raise Malformed("other seals")
-    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-    modes = (os.O_RDWR,) if unwanted else (os.O_RDONLY, os.O_RDWR)
-    if flags & os.O_ACCMODE not in modes or flags & os.O_PATH:
-        raise Malformed("cannot be used")
-    status = os.fstat(fd)
-    if os.fstatvfs(fd).f_bsize > 65536 or status.st_blocks * 512 < status.st_size:
-        raise Malformed("huge pages, or holes")
-    return status.st_size
-
-
-def read_memory(fd, size, offset=0):
-    parts = []
-    while size > 0:
-        part = os.pread(fd, size, offset)
-        if not part:
-            raise Malformed("memory ends too early")
-        parts.append(part)
-        size -= len(part)
-        offset += len(part)
-    return b"".join(parts)
 
 
 # ---- handles ----
@@ -239,24 +57,6 @@ class Memory(Descriptor):
         return bytes([ROW_MEMORY]), [self.fd]
 
 
-def is_channel_socket(fd):
-    """Asks what is answered at once whatever it is."""
-    try:
-        sock = socket.socket(fileno=os.dup(fd))
-    except OSError:
-        return False
-    with sock:
-        return (sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == socket.AF_UNIX
-                and sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_SEQPACKET)
-
-
-def take_socket(fds):
-    """The first descriptor as a socket."""
-    if not is_channel_socket(fds[0]):
-        raise Malformed("no channel's socket")
-    return socket.socket(fileno=fds.pop(0))
-
-
 class End:
     """A socket, and what is known of its channel."""
 
@@ -276,7 +76,7 @@ class End:
 class Sender(End):
     def __init__(self, sock, fingerprint, type_, flags=0):
         super().__init__(sock, fingerprint, type_, flags)
-        self.lane = None  # See leat_lanes.py.
+        self.lane = None  # See leat_lane_writer.py.
         self.barrier = b""  # What has to go before its first message.
 
     def send(self, message, seconds=20):
@@ -358,7 +158,7 @@ class Message:
         return value
 
     def read_row(self):
-        from leat_lanes import read_lanes
+        from leat_lane_reader import read_lanes
         kind, self.table = self.table[0], self.table[1:]
         if not self.fds:
             raise Malformed("a row without a descriptor")
@@ -394,7 +194,7 @@ class Receiver(End):
         self.lanes = []
         self.gathered = -1  # Sealed memory that goes along with its lanes.
         self.barrier = None  # (identity, position) that the channel's socket waits for.
-        self.is_ended = False
+        self.is_ended = self.is_sockets_turn = False
         self.counts = {"socket": 0, "lane": 0}  # Messages, by the way they came.
 
     def recv(self, seconds=20):
@@ -412,13 +212,23 @@ class Receiver(End):
             self.sleep(until)
 
     def try_recv(self):
-        """An undecoded message, or None. From all lanes and the socket in turn."""
+        """An undecoded message, or None. From the lanes and the socket in turn."""
+        ways = [self.try_lanes, self.try_socket]
+        self.is_sockets_turn = not self.is_sockets_turn
+        if self.is_sockets_turn:
+            ways.reverse()
+        return ways[0]() or ways[1]()
+
+    def try_lanes(self):
         for lane in list(self.lanes):
             message = lane.take(self)
             if message:
                 self.counts["lane"] += 1
                 self.lanes.append(self.lanes.pop(self.lanes.index(lane)))
                 return message
+        return None
+
+    def try_socket(self):
         while not self.is_ended and not self.is_barred():
             message = self.take_from_socket()
             if message is None:
@@ -459,7 +269,7 @@ class Receiver(End):
         if came.kind not in (OFFER, MARKER, BARRIER):
             return self.open_message(came)
         try:
-            from leat_lanes import take_control
+            from leat_lane_reader import take_control
             came.check(self.fingerprint.tag)
             take_control(self, came)
             return True
@@ -497,7 +307,7 @@ class Receiver(End):
     def row(self, until):
         if not self.lanes:
             return self.row_of(ROW_RECEIVER), [self.sock.fileno()]
-        from leat_lanes import write_lanes
+        from leat_lane_reader import write_lanes
         rows, fds = write_lanes(self)
         return self.row_of(ROW_RECEIVER_WITH_LANES) + rows, [self.sock.fileno()] + fds
 

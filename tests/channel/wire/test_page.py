@@ -8,7 +8,7 @@ import struct
 import sys
 import unittest
 
-from leat_peer import GREETING, MESSAGE, packet
+from leat_packets import GREETING, MESSAGE, packet
 from leat_types import Message, decode, encode
 
 PAGE = pathlib.Path(sys.argv.pop()).read_text()

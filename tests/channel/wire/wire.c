@@ -15,7 +15,8 @@ static const struct {
 } roles[] = {
         { "plain", run_plain },         { "values", run_values },   { "raw", run_raw },
         { "evolution", run_evolution }, { "handles", run_handles }, { "server", run_server },
-        { "lane_out", run_lane_out },   { "lane_in", run_lane_in }, { "move", run_move },
+        { "lane_out", run_lane_out },   { "lane_in", run_lane_in }, { "echo", run_echo },
+        { "move", run_move },
 };
 
 static task_sender tasks;

@@ -127,6 +127,38 @@ static void give_up(parcel_sender tx, parcel_receiver back, uint64_t *next) {
         free(data);
 }
 
+/* A set sleeps until there is room, and nothing but Python's bell wakes it. */
+static void send_through_set(parcel_sender tx, uint64_t *next, const void *data, size_t size) {
+        leat_set set;
+
+        check_equal(leat_set_create(&set), 0);
+        check_equal(parcel_set_add_sender(set, tx, 1), 0);
+        for (int n_full = 0, r; n_full < 20;) {
+                r = parcel_send(tx, &(parcel){ .id = *next, .label = "small", .data = { data, size } },
+                                LEAT_NOW);
+                if (r == 0) {
+                        (*next)++;
+                        continue;
+                }
+                check_equal(r, LEAT_FULL);
+                n_full++;
+                check_equal(leat_set_wait(set, &(uint64_t){ 0 }, SOON), 0);
+        }
+        leat_set_close(&set);
+}
+
+/* A child's copy of the sender begins on the socket, behind all that was in the lane. */
+static void send_from_child(parcel_sender tx, uint64_t next) {
+        pid_t child = fork();
+
+        check(child >= 0);
+        if (child == 0) {
+                check_equal(parcel_send(tx, &(parcel){ .id = next, .label = "child" }, SOON), 0);
+                _exit(0);
+        }
+        check_equal(wait_for_exit(child), 0);
+}
+
 void run_lane_in(void) {
         unsigned char *data = make_data(HUGE);
         parcel_sender tx, clone, back_tx;
@@ -146,6 +178,8 @@ void run_lane_in(void) {
                 sleep_ms(20);
                 send_file(tx, &next);
         }
+        send_through_set(tx, &next, "12345678", 8);
+        send_from_child(tx, next);
         send_label(tx, &next, "pause", NULL, 0);
         become_busy(tx, &next, "small");
         send_label(tx, &next, "large", data, LARGE);
@@ -156,6 +190,29 @@ void run_lane_in(void) {
         parcel_sender_close(&tx);
         parcel_receiver_close(&back);
         free(data);
+}
+
+/* ---- both ---- */
+
+#define N_ROUNDS 3000U
+
+void run_echo(void) {
+        parcel_sender tx, back_tx;
+        parcel_receiver rx, back;
+        parcel got;
+
+        check_equal(parcel_channel_with(&narrow, &tx, &rx), 0);
+        check_equal(parcel_channel_with(&narrow, &back_tx, &back), 0);
+        wire_start(&(task){ .parcels = parcel_receiver_give(&rx),
+                            .parcels_back = parcel_sender_give(&back_tx) });
+        for (uint64_t n = 0; n < N_ROUNDS; n++) {
+                check_equal(parcel_send(tx, &(parcel){ .id = n }, SOON), 0);
+                check_equal(parcel_recv(back, &got, SOON), 0);
+                check_equal(got.id, n);
+        }
+        parcel_sender_close(&tx);
+        check_equal(parcel_recv(back, &got, SOON), LEAT_DISCONNECTED);
+        parcel_receiver_close(&back);
 }
 
 /* ---- the receiver goes to Python and comes back ---- */

@@ -1,232 +1,18 @@
-"""Lanes through mmap, both sides. Written from channel/WIRE.md alone: "Lanes", and "A receiver with lanes, given away".
+"""The receiver's side of lanes, and what becomes of them when it is given away. Written from channel/WIRE.md alone: "Lanes" and "A receiver with
+lanes, given away"."""
 
-What is relied on for order in memory, where the page asks for release, acquire, whole words and full fences:
-
-- A word is loaded and stored by an index into memoryview.cast(): CPython copies it by a memcpy() of constant size at an aligned address, which
-  compilers make one instruction. (struct.pack_into() would do for numbers of the machine's own format only.)
-- x86-64 keeps stores in their order, and loads in theirs: each store is a release there, each load an acquire. Only a store may be overtaken by a
-  later load; then a full fence is needed, and any instruction with a lock prefix is one. A lock that is taken and given back executes two.
-  The compiler is kept from reordering by the calls of the interpreter in between.
-- There is no atomic exchange. The page says what to do instead: store 0 and ring.
-
-On machines with a weaker order this is wrong: the lock is no full fence there, and Python has no release. So IS_SAFE says whether it may be used.
-"""
-
-import mmap
 import os
-import platform
 import socket
 import struct
-import threading
 
-import leat_peer
-from leat_peer import (ALL_SEALS, BARRIER, FUTURE_WRITE, MARKER, OFFER, SIZE_SEALS, Disconnected, Malformed, Message, check_memory,
-                       Packet, is_channel_socket, make_memory, packet, read_memory, receive_packet, send_bytes, send_message, wait)
+from leat_packets import (ALL_SEALS, BARRIER, FUTURE_WRITE, HEADER, MARKER, OFFER, SIZE_SEALS, Disconnected, Packet, check_memory,
+                          is_channel_socket, make_memory, read_memory, receive_packet, take_socket)
+from leat_peer import Message
+from leat_ring import (ACCEPTED, IS_SAFE, MAX_DATA, MAX_STREAM, MIN_DATA, MIN_LIMIT, READER_CLOSED, READER_WAITS, RECORD_ABORT,
+                       RECORD_FIRST, RECORD_MESSAGE, RECORD_PACKET, RECORD_PIECE, RECORDS_AT_ONCE, REFUSED, TAIL, WORDS, WRITER_WAITS,
+                       Ring, drain_bells, fence, ring_bell, round_up)
+from leat_types import Malformed
 
-IS_SAFE = platform.machine() == "x86_64" and platform.python_implementation() == "CPython"
-
-WORDS = 4096
-TAIL = 128 // 8
-READER_WAITS, READER_CLOSED, WRITER_WAITS = 256 // 4, 264 // 4, 384 // 4
-RECORD_MESSAGE, RECORD_PACKET, RECORD_FIRST, RECORD_PIECE, RECORD_ABORT = range(1, 6)
-MIN_DATA, MAX_DATA, MIN_LIMIT = 4096, 2**30, 2048
-MAX_STREAM = 2**24 + 4096
-RECORDS_AT_ONCE = 64  # Pieces that are taken without a message before something else has its turn.
-BELL, ACCEPTED, REFUSED = b"B", b"A", b"R"
-
-_lock = threading.Lock()
-
-
-def fence():
-    _lock.acquire()
-    _lock.release()
-
-
-def round_up(size):
-    return (size + 7) & ~7
-
-
-class Ring:
-    """The memory, as words and data."""
-
-    def __init__(self, fd, size, limit):
-        self.size, self.limit = size, limit
-        self.largest = (limit & ~7) - 24
-        self.mapping = mmap.mmap(fd, WORDS + size)
-        self.bytes = memoryview(self.mapping)
-        self.u64 = self.bytes.cast("Q")
-        self.u32 = self.bytes.cast("I")
-
-    def close(self):
-        for view in (self.u32, self.u64, self.bytes):
-            view.release()
-        self.mapping.close()
-
-    def header_index(self, position):
-        return (WORDS + position % self.size) // 8
-
-    def parts(self, position, size):
-        """Where these bytes are: one place, or two when they go over the end."""
-        start = position % self.size
-        first = min(size, self.size - start)
-        return slice(WORDS + start, WORDS + start + first), slice(WORDS, WORDS + size - first)
-
-    def read(self, position, size):
-        one, two = self.parts(position, size)
-        return bytes(self.bytes[one]) + bytes(self.bytes[two])
-
-    def write(self, position, data):
-        one, two = self.parts(position, len(data))
-        split = one.stop - one.start
-        self.bytes[one], self.bytes[two] = data[:split], data[split:]
-
-    def take_waits(self, word):
-        """Whether to ring: the other side sleeps, or is about to."""
-        fence()
-        if self.u32[word] == 0:
-            return False
-        self.u32[word] = 0
-        return True
-
-
-def ring_bell(sock):
-    try:
-        sock.send(BELL, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-    except BlockingIOError:
-        pass  # It is full of bells.
-
-
-def drain_bells(sock):
-    """Takes nothing but bells. False: something else is there, or the end."""
-    while True:
-        try:
-            if not 0 < len(sock.recv(24, socket.MSG_PEEK | socket.MSG_DONTWAIT)) < 24:
-                return False
-            sock.recv(1, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except ConnectionResetError:
-            continue  # Said once.
-
-
-# ---- the sender's side ----
-
-class LaneWriter:
-    """Made for a sender by offer()."""
-
-    def __init__(self, limit):
-        size = MIN_DATA
-        while size < limit:
-            size *= 2
-        self.identity = os.urandom(16)
-        self.memory = make_memory(SIZE_SEALS, bytes(WORDS + size))
-        self.ring = Ring(self.memory, size, limit)
-        self.sock, self.their_sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.head = self.tail = self.barred = 0
-        self.state = "offered"
-        self.waits = 0  # For room, asleep.
-
-    def close(self):
-        self.ring.close()
-        self.sock.close()
-
-    def may_open(self, sender, until):
-        """Whether the message that comes next goes by the lane."""
-        if self.state == "offered":
-            self.hear_answer()
-        if self.state == "accepted":
-            send_bytes(sender.sock, packet(MARKER, sender.fingerprint.tag, self.identity), [], until)
-            self.state = "open"
-        if self.state == "refused":
-            sender.lane = None
-            self.close()
-            return False
-        return self.state == "open"
-
-    def hear_answer(self):
-        try:
-            self.state = "accepted" if self.sock.recv(2, socket.MSG_DONTWAIT) == ACCEPTED else "refused"
-        except BlockingIOError:
-            pass
-        except ConnectionResetError:
-            self.state = "refused"
-
-    def barrier(self):
-        """Its body, for what is committed."""
-        return self.identity + struct.pack("<Q", self.head)
-
-    def end(self):
-        self.state = "ended"
-        raise Disconnected()
-
-    def look_at_tail(self):
-        tail = self.ring.u64[TAIL]
-        if not self.tail <= tail <= self.head or tail % 8:
-            self.end()
-        self.tail = tail
-
-    def has_room(self, size):
-        needed = 8 + round_up(size) + 8 + (8 if size else 0)
-        if self.head - self.tail + needed > self.ring.limit:
-            self.look_at_tail()
-        return self.head - self.tail + needed <= self.ring.limit
-
-    def wait_for_room(self, size, until):
-        if self.ring.u32[READER_CLOSED]:
-            self.end()
-        while not self.has_room(size):
-            self.ring.u32[WRITER_WAITS] = 1
-            fence()
-            if not self.has_room(size):
-                self.waits += 1
-                wait([self.sock.fileno()], leat_peer.select.POLLIN, until)
-                if not drain_bells(self.sock) or self.ring.u32[READER_CLOSED]:
-                    self.end()
-            self.ring.u32[WRITER_WAITS] = 0
-
-    def commit(self, kind, aux, payload, until):
-        self.wait_for_room(len(payload), until)
-        self.ring.write(self.head + 8, payload)
-        behind = self.head + 8 + round_up(len(payload))
-        self.ring.u64[self.ring.header_index(behind)] = 0
-        self.ring.u64[self.ring.header_index(self.head)] = len(payload) | kind << 32 | aux << 40
-        self.head = behind
-        if self.ring.take_waits(READER_WAITS):
-            try:
-                ring_bell(self.sock)
-            except ConnectionError:
-                self.end()
-
-    def send(self, tag, encoding, body, table, fds, until):
-        if self.state == "ended":
-            self.end()
-        if fds or len(body) > MAX_STREAM:
-            self.wait_for_room(0, until)
-            send_message(self.sock, tag, encoding, body, table, fds, until)
-            self.commit(RECORD_PACKET, 0, b"", until)
-        elif len(body) <= self.ring.limit // 2 - 32:
-            self.commit(RECORD_MESSAGE, encoding, body, until)
-        else:
-            self.send_in_pieces(encoding, body, until)
-
-    def send_in_pieces(self, encoding, body, until):
-        step = self.ring.limit // 8 & ~7
-        self.commit(RECORD_FIRST, encoding, struct.pack("<Q", len(body)) + body[:step - 8], until)
-        for offset in range(step - 8, len(body), step):
-            self.commit(RECORD_PIECE, 0, body[offset:offset + step], until)
-
-
-def offer(sender, limit=2**20):
-    """The sender goes on by its socket; with the first message after the answer it is in its lane, or will never be."""
-    sender.lane = lane = LaneWriter(limit)
-    body = lane.identity + struct.pack("<QQ", lane.ring.size, limit)
-    send_bytes(sender.sock, packet(OFFER, sender.fingerprint.tag, body), [lane.memory, lane.their_sock.fileno()],
-               leat_peer.deadline(20))
-    os.close(lane.memory)
-    lane.their_sock.close()
-
-
-# ---- the receiver's side ----
 
 class Stream:
     """A message that comes in pieces. A receiver with a limit may drop it as it comes; this one only goes on with it."""
@@ -386,7 +172,7 @@ def is_ring_memory(fd, size):
 
 
 def take_control(receiver, came):
-    body = came.data[leat_peer.HEADER.size:]
+    body = came.data[HEADER.size:]
     if len(body) != {OFFER: 32, MARKER: 16, BARRIER: 24}[came.kind]:
         raise Malformed("another size")
     identity, numbers = body[:16], struct.unpack(f"<{(len(body) - 16) // 8}Q", body[16:])
@@ -479,7 +265,7 @@ def read_lane(receiver, row, gathered, fds):
         raise Malformed("no lane")
     memory = fds.pop(0)
     try:
-        sock = leat_peer.take_socket(fds)
+        sock = take_socket(fds)
         if not leads_away(receiver, sock):
             sock.close()
             raise Malformed("leads back")
