@@ -36,6 +36,16 @@ static void tell(go_sender helper, uint32_t messages, const struct row *row) {
         end(row ? row->name : NULL, 0, row ? row->most : 0);
 }
 
+/* A lane that is armed for the 32nd time costs more: so it is armed once in a round, where it is counted, and not here. */
+static void receive_unarmed(packed_message_receiver rx) {
+        packed_message message;
+        int r;
+
+        while ((r = packed_message_recv(rx, &message, LEAT_NOW)) == LEAT_EMPTY)
+                sleep_ms(1);
+        check_equal(r, 0);
+}
+
 static void wait_for_both(go_sender helper, packed_message_receiver rx, packed_message_sender full,
                           const struct waiting *rows) {
         packed_message message;
@@ -53,7 +63,7 @@ static void wait_for_both(go_sender helper, packed_message_receiver rx, packed_m
                 check_equal(packed_message_recv(rx, &message, deadline), 0);
                 end(warm ? receive->name : NULL, 0, receive->most);
                 while (--n > 0)
-                        check_equal(packed_message_recv(rx, &message, deadline), 0);
+                        receive_unarmed(rx);
 
                 while ((r = packed_message_send(full, &a_packed_message, LEAT_NOW)) == 0)
                         ;
