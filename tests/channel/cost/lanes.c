@@ -173,10 +173,10 @@ static void measure_promotion(void) {
 }
 
 void measure_lanes(void) {
-        /* A sender that waits for room asks which processors it may use, sleeps, and takes all bells out of its socket; and every 16
-         * messages it looks at that. */
-        static const struct waiting waiting = { .receive = { "lane: waiting receive, forever", 1 },
-                                                .receive_until = { "lane: waiting receive, deadline", 1 },
+        /* A receiver looks at its sockets before it sleeps, when a turn is just over. A sender that waits for room asks which processors
+         * it may use, sleeps, and takes all bells out of its socket; and every 16 messages it looks at that. */
+        static const struct waiting waiting = { .receive = { "lane: waiting receive, forever", 2 },
+                                                .receive_until = { "lane: waiting receive, deadline", 2 },
                                                 .send = { "lane: waiting send, forever", 6 },
                                                 .send_until = { "lane: waiting send, deadline", 6 },
                                                 .tells = { "lane: send to one that sleeps", 1 } };
