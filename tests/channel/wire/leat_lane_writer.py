@@ -6,6 +6,7 @@ import socket
 import struct
 
 from leat_packets import (MARKER, OFFER, SIZE_SEALS, Disconnected, deadline, make_memory, packet, send_bytes, send_message, wait)
+from leat_peer import ORDERED
 from leat_ring import (ACCEPTED, MAX_STREAM, MIN_DATA, READER_CLOSED, READER_WAITS, RECORD_FIRST, RECORD_MESSAGE, RECORD_PACKET,
                        RECORD_PIECE, TAIL, WORDS, WRITER_WAITS, Ring, drain_bells, fence, ring_bell, round_up)
 
@@ -117,6 +118,8 @@ class LaneWriter:
 
 def offer(sender, limit=2**20):
     """The sender goes on by its socket; with the first message after the answer it is in its lane, or will never be."""
+    if sender.flags & ORDERED:
+        return
     sender.lane = lane = LaneWriter(limit)
     body = lane.identity + struct.pack("<QQ", lane.ring.size, limit)
     send_bytes(sender.sock, packet(OFFER, sender.fingerprint.tag, body), [lane.memory, lane.their_sock.fileno()],

@@ -6,7 +6,7 @@ import time
 
 import leat_lane_writer
 from leat_packets import Disconnected
-from leat_peer import Descriptor, Memory, Refused, Server, channel, connect
+from leat_peer import ORDERED, Descriptor, Memory, Refused, Server, channel, connect
 from leat_types import Enum, Message, TypeMismatch, Variant, raw
 
 color = Enum("color", "red", "green", "blue")
@@ -181,7 +181,8 @@ def handles(given):
     parcels = given["parcels"]
     got = parcels.recv()
     expect_equal(got["label"], "given")
-    expect_equal(got["memory"].data, PATTERN)
+    expect(got["data"] == PATTERN[:70000] and got["memory"].data == PATTERN)
+    expect_equal((got["gauges"].flags, got["reply"].flags), (ORDERED, 0))
     for level in (1, 2, 3):
         expect_equal(got["gauges"].recv(), {"level": level})
     expect_end(got["gauges"])
@@ -204,7 +205,7 @@ def answer(reply):
     for level in (21, 22):
         down_tx.send({"level": level})
     file = Descriptor(write_end)
-    reply.send(a_parcel(label="answer", reply=back_tx, gauges=down, senders=[up_tx, up_tx], file=file, memory=memory))
+    reply.send(a_parcel(label="answer", data=PATTERN[:70000], reply=back_tx, gauges=down, senders=[up_tx, up_tx], file=file, memory=memory))
     for handle in (back_tx, up_tx, file, memory, reply):
         handle.close()
     for level in (31, 32):

@@ -8,13 +8,15 @@
 #include <unistd.h>
 
 #define MEMORY_SIZE 100000
+#define DATA_SIZE   70000 /* More than a packet holds: it goes in sealed memory, and the handles beside it. */
 
 static unsigned char pattern(size_t i) {
         return (unsigned char) (i * 31 >> 3);
 }
 
+static unsigned char bytes[MEMORY_SIZE];
+
 static leat_shared_memory make_memory(void) {
-        static unsigned char bytes[MEMORY_SIZE];
         leat_shared_memory memory;
 
         for (size_t i = 0; i < MEMORY_SIZE; i++)
@@ -59,7 +61,8 @@ static void give(parcel_sender tx, gauge_sender *ret_down, gauge_receiver *ret_u
         leat_shared_memory memory = make_memory();
 
         check_equal(pipe2(ends, O_CLOEXEC), 0);
-        check_equal(gauge_channel(ret_down, &down), 0);
+        check_equal(gauge_channel_with(&(struct leat_channel_options){ .ordered = true }, ret_down, &down),
+                    0);
         check_equal(gauge_channel(&up[0], ret_up), 0);
         check_equal(gauge_send(up[0], &(gauge){ 10 }, SOON), 0);
         check_equal(gauge_sender_clone(up[0], &up[1]), 0);
@@ -69,6 +72,7 @@ static void give(parcel_sender tx, gauge_sender *ret_down, gauge_receiver *ret_u
 
         gauge_sender given[2] = { gauge_sender_give(&up[0]), gauge_sender_give(&up[1]) };
         parcel message = { .label = "given",
+                           .data = { bytes, DATA_SIZE },
                            .reply = parcel_sender_give(&reply),
                            .gauges = gauge_receiver_give(&down),
                            .senders = { given, 2 },
@@ -79,14 +83,14 @@ static void give(parcel_sender tx, gauge_sender *ret_down, gauge_receiver *ret_u
 }
 
 static void check_memory_of_python(leat_shared_memory memory) {
-        const unsigned char *bytes;
+        const unsigned char *theirs;
         const void *data;
 
         check_equal(leat_shared_memory_size(memory), MEMORY_SIZE);
         check_equal(leat_shared_memory_data(memory, &data), 0);
-        bytes = data;
+        theirs = data;
         for (size_t i = 0; i < MEMORY_SIZE; i++)
-                if (bytes[i] != (unsigned char) ~pattern(i))
+                if (theirs[i] != (unsigned char) ~pattern(i))
                         check_failed(__FILE__, __LINE__, "Python's memory");
 }
 
@@ -95,6 +99,7 @@ static void use(const parcel *answer) {
         int pipe_end = leat_descriptor_number(answer->file);
 
         check(strcmp(answer->label, "answer") == 0);
+        check(answer->data.size == DATA_SIZE && memcmp(answer->data.data, bytes, DATA_SIZE) == 0);
         check_memory_of_python(answer->memory);
         expect_gauge(answer->gauges, 21);
         expect_gauge(answer->gauges, 22);
