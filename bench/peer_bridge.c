@@ -122,7 +122,7 @@ static int join(struct link *link, uint16_t port) {
         r = json_lines_receive(&link->lines, &welcome);
         if (r <= 0)
                 return r < 0 ? r : -EPIPE;
-        r = json_is_true(json_object_get(json_object_get(welcome, "Payload"), "OK")) ? 0 : -EPROTO;
+        r = json_is_true(json_object_get(json_object_get(welcome, "Payload"), "OK")) ? 0 : -EBADMSG;
         json_decref(welcome);
         return r;
 }

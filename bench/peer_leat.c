@@ -89,7 +89,7 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
                 if (!link->tx || !link->rx)
                         link->senders = link->channels = 0;
                 close_link(link);
-                return r > 0 ? -EPROTO : r;
+                return r > 0 ? -EBADMSG : r;
         }
         *ret_link = link;
         return 0;

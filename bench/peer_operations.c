@@ -71,7 +71,7 @@ static int receive_job(struct link *link, bench_job *ret_job) {
         int r = bench_job_recv(link->rx, ret_job, LEAT_FOREVER);
 
         if (r != 0)
-                return r == LEAT_DISCONNECTED ? 0 : r < 0 ? r : -EPROTO;
+                return r == LEAT_DISCONNECTED ? 0 : r < 0 ? r : -EBADMSG;
         return ret_job->id == link->count++ ? 1 : -EBADMSG;
 }
 

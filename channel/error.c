@@ -2,10 +2,16 @@
  *
  * A library must not print, so the least that it owes its caller is a phrase to print. The phrases are
  * constants: no allocation, no locale, no buffer that another thread could overwrite. */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "leat/error.h"
+#include "leat/type.h"
+#include "leat/version.h"
+
+#define WORD(number)  WORD_(number)
+#define WORD_(number) #number
 
 static const char *errno_phrase(int result) {
         const char *phrase;
@@ -13,6 +19,8 @@ static const char *errno_phrase(int result) {
         if (result == INT_MIN) /* Has no positive counterpart. */
                 return "unknown error";
 
+        if (result == -EPROTO) /* Nothing else is said with it. */
+                return "the program's tables of types are of another version than " WORD(LEAT_TABLE_VERSION);
         phrase = strerrordesc_np(-result);
         return phrase ? phrase : "unknown error";
 }
@@ -44,6 +52,8 @@ const char *leat_strerror(int result) {
                 return "the other side refused";
         case LEAT_MORE:
                 return "there is more to receive before polling";
+        case LEAT_VERSION_MISMATCH:
+                return "the other side speaks another version of the protocol than " WORD(LEAT_WIRE_VERSION);
         }
         return "unknown outcome";
 }

@@ -36,7 +36,7 @@ static int check(const struct packet *packet, const struct plan *plan) {
         return fingerprint_compatible(&fingerprint, &plan->fingerprint) ? 0 : LEAT_TYPE_MISMATCH;
 }
 
-int greeting_receive(int fd, const struct plan *plan) {
+int greeting_receive(int fd, const struct plan *plan, uint8_t *ret_version) {
         uint8_t room[PACKET_HEADER_SIZE + FINGERPRINT_MAX_WIRE];
         struct packet packet = { .data = room, .capacity = sizeof(room) };
         int r = packet_receive(fd, &packet, 0, LEAT_NOW);
@@ -45,5 +45,8 @@ int greeting_receive(int fd, const struct plan *plan) {
                 return r;
         for (size_t i = 0; i < packet.n_fds; i++)
                 (void) descriptor_dispose(packet.fds[i]);
-        return check(&packet, plan);
+        r = check(&packet, plan);
+        if (r == LEAT_VERSION_MISMATCH)
+                *ret_version = packet.data[0];
+        return r;
 }

@@ -2,13 +2,16 @@
 #ifndef LEAT_CHANNEL_GREETING_H
 #define LEAT_CHANNEL_GREETING_H
 
+#include <stdint.h>
+
 #include "leat/deadline.h"
 #include "plan.h"
 
 /* 0; as packet_send(). */
 int greeting_send(int fd, const struct plan *plan, leat_deadline deadline);
 
-/* Does not wait. 0; LEAT_EMPTY, LEAT_DISCONNECTED, LEAT_MALFORMED, LEAT_TYPE_MISMATCH; a negative errno. */
-int greeting_receive(int fd, const struct plan *plan);
+/* Does not wait. 0; LEAT_EMPTY, LEAT_DISCONNECTED, LEAT_MALFORMED, LEAT_TYPE_MISMATCH; LEAT_VERSION_MISMATCH and the other
+ * version; a negative errno. */
+int greeting_receive(int fd, const struct plan *plan, uint8_t *ret_version);
 
 #endif

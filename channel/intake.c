@@ -97,9 +97,12 @@ static int check_descriptors(struct leat_receiver *receiver, const struct packet
 /* All that can be said of a packet without knowing what is in it. */
 static int check_packet(struct leat_receiver *receiver, const struct packet *packet,
                         struct packet_header *ret_header) {
-        int r = packet->too_long ? LEAT_MALFORMED
-                                 : packet_read_header(packet->data, packet->size, ret_header);
+        int r = packet_read_header(packet->data, packet->size, ret_header);
 
+        if (r == LEAT_VERSION_MISMATCH)
+                receiver->other_version = packet->data[0];
+        else if (packet->too_long)
+                r = LEAT_MALFORMED;
         if (r == 0)
                 r = check_descriptors(receiver, packet, ret_header);
         if (r == 0 && ret_header->kind != PACKET_MESSAGE && ret_header->kind != PACKET_SEALED)

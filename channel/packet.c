@@ -41,7 +41,7 @@ static uint64_t get(const uint8_t *from, size_t size) {
 
 void packet_write_header(const struct packet_header *header, uint8_t to[static PACKET_HEADER_SIZE]) {
         memset(to, 0, PACKET_HEADER_SIZE);
-        to[0] = PACKET_VERSION;
+        to[0] = LEAT_WIRE_VERSION;
         to[1] = (uint8_t) header->kind;
         to[2] = header->encoding;
         put(to + 4, header->tag, 4);
@@ -53,8 +53,11 @@ void packet_write_header(const struct packet_header *header, uint8_t to[static P
 int packet_read_header(const uint8_t *packet, size_t size, struct packet_header *ret_header) {
         struct packet_header header;
 
-        if (size < PACKET_HEADER_SIZE || packet[0] != PACKET_VERSION || packet[3] != 0 ||
-            get(packet + 10, 2) != 0)
+        if (size < PACKET_HEADER_SIZE || packet[0] == 0 || packet[3] != 0)
+                return LEAT_MALFORMED;
+        if (packet[0] != LEAT_WIRE_VERSION)
+                return LEAT_VERSION_MISMATCH;
+        if (get(packet + 10, 2) != 0)
                 return LEAT_MALFORMED;
         if (packet[1] < PACKET_MESSAGE || packet[1] > PACKET_BARRIER)
                 return LEAT_MALFORMED;
@@ -77,7 +80,7 @@ int packet_read_header(const uint8_t *packet, size_t size, struct packet_header 
 size_t packet_promised_descriptors(const uint8_t *packet, size_t size) {
         size_t n_handles;
 
-        if (size < PACKET_HEADER_SIZE)
+        if (size < PACKET_HEADER_SIZE || packet[0] != LEAT_WIRE_VERSION)
                 return 0;
         n_handles = (size_t) get(packet + 8, 2);
         if (n_handles >= PACKET_MAX_DESCRIPTORS)

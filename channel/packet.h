@@ -3,7 +3,7 @@
  *
  * All numbers are little-endian:
  *
- *     0  u8   version, 1
+ *     0  u8   version, LEAT_WIRE_VERSION; never 0
  *     1  u8   kind
  *     2  u8   encoding of the body
  *     3  u8   0
@@ -12,7 +12,9 @@
  *    10  u16  0
  *    12  u32  size of the table of handles
  *    16  u64  size of the body
- *    24  the table, then the body; or, when they are in sealed memory, any number of bytes of padding */
+ *    24  the table, then the body; or, when they are in sealed memory, any number of bytes of padding
+ *
+ * Every version keeps bytes 0 and 3 so, and 24 bytes at the least: by these another version is told from rubbish. */
 #ifndef LEAT_CHANNEL_PACKET_H
 #define LEAT_CHANNEL_PACKET_H
 
@@ -22,8 +24,8 @@
 #include <sys/uio.h>
 
 #include "leat/deadline.h"
+#include "leat/version.h"
 
-#define PACKET_VERSION     1
 #define PACKET_HEADER_SIZE 24
 
 /* Table and body together, when they travel in the packet itself; above, they go into sealed memory. */
@@ -59,8 +61,8 @@ struct packet_header {
 
 void packet_write_header(const struct packet_header *header, uint8_t to[static PACKET_HEADER_SIZE]);
 
-/* 0; LEAT_MALFORMED: too short, another version, an unknown kind, something in a field that must be 0, or sizes that do
- * not fit the packet's own. */
+/* 0; LEAT_VERSION_MISMATCH: nothing else is known of it. LEAT_MALFORMED: too short, no version, an unknown kind, something in a
+ * field that must be 0, or sizes that do not fit the packet's own. */
 int packet_read_header(const uint8_t *packet, size_t size, struct packet_header *ret_header);
 
 /* How many descriptors a packet must come with, by its first PACKET_HEADER_SIZE bytes; 0 when these say nothing. */
@@ -89,7 +91,8 @@ struct packet {
 /* An offer, a marker or a barrier, by what it says it is. */
 static inline bool packet_is_about_lanes(const struct packet *packet) {
         return packet->size >= PACKET_HEADER_SIZE && packet->size <= PACKET_START_SIZE &&
-               packet->start[1] >= PACKET_OFFER && packet->start[1] <= PACKET_BARRIER;
+               packet->start[0] == LEAT_WIRE_VERSION && packet->start[1] >= PACKET_OFFER &&
+               packet->start[1] <= PACKET_BARRIER;
 }
 
 /* Prepares a socket to be one that senders wait on. */

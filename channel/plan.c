@@ -124,6 +124,13 @@ const char *leat_type_schema(const struct leat_type *type) {
         return plan_get(type, &plan) == 0 ? plan->schema : NULL;
 }
 
+int leat_type_versions(const struct leat_type *type, struct leat_versions *ret_versions) {
+        if (!type)
+                return -EINVAL;
+        *ret_versions = (struct leat_versions){ .ours = LEAT_TABLE_VERSION, .theirs = type->table_version };
+        return 0;
+}
+
 bool leat_type_compatible(const struct leat_type *a, const struct leat_type *b) {
         const struct plan *plan_a, *plan_b;
 

@@ -75,6 +75,16 @@ uint64_t leat_receiver_lost(const struct leat_receiver *receiver) {
         return receiver ? receiver->lost : 0;
 }
 
+int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_versions *ret_versions) {
+        if (!receiver)
+                return -EBADF;
+        if (receiver->other_version == 0)
+                return -ENODATA;
+        *ret_versions =
+                (struct leat_versions){ .ours = LEAT_WIRE_VERSION, .theirs = receiver->other_version };
+        return 0;
+}
+
 struct leat_receiver *leat_receiver_take(struct leat_receiver **field) {
         struct leat_receiver *receiver = take_pointer(field);
 

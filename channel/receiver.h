@@ -36,6 +36,7 @@ struct leat_receiver {
         struct inbox *inbox; /* Made with the first message that has handles. */
 
         uint64_t lost;             /* Messages lost at the limit of descriptors. */
+        uint8_t other_version;     /* Of the last packet that had another than ours; 0: none had. */
         bool short_of_descriptors; /* It has happened once. */
         bool cut;                  /* What it sends cannot even be closed: it is not listened to any more. */
 

@@ -40,7 +40,8 @@ struct leat_server {
         uint64_t process; /* Only the process that made the folder removes it. */
         int lock_fd;
         int listener;
-        int epoll_fd; /* Readable when there is something for accept to look at. */
+        int epoll_fd;          /* Readable when there is something for accept to look at. */
+        uint8_t other_version; /* Of the last client that had another than ours; 0: none had. */
         size_t n_candidates;
         struct candidate candidates[MAX_CANDIDATES]; /* The oldest first. */
         char folder[RUNTIME_FOLDER_SIZE];
@@ -150,6 +151,15 @@ void leat_server_expect(struct leat_server *server, pid_t pid) {
                 server->options.pid = pid;
 }
 
+int leat_server_versions(const struct leat_server *server, struct leat_versions *ret_versions) {
+        if (!server)
+                return -EBADF;
+        if (server->other_version == 0)
+                return -ENODATA;
+        *ret_versions = (struct leat_versions){ .ours = LEAT_WIRE_VERSION, .theirs = server->other_version };
+        return 0;
+}
+
 int leat_server_descriptor(const struct leat_server *server) {
         return server ? server->epoll_fd : -1;
 }
@@ -228,14 +238,19 @@ static int admit(struct leat_server *server, bool *ret_more) {
 /* One step with one candidate: LEAT_EMPTY means that it has to be waited for. */
 static int hear(struct leat_server *server, struct candidate *candidate, const struct leat_type *type,
                 void *ret_first) {
-        if (!candidate->has_greeted) {
-                int r = greeting_receive(candidate->receiver->connection->fd, server->plan);
+        int r;
 
+        if (!candidate->has_greeted) {
+                r = greeting_receive(candidate->receiver->connection->fd, server->plan,
+                                     &server->other_version);
                 if (r != 0)
                         return r;
                 candidate->has_greeted = true;
         }
-        return leat_receiver_recv(candidate->receiver, type, ret_first, LEAT_NOW);
+        r = leat_receiver_recv(candidate->receiver, type, ret_first, LEAT_NOW);
+        if (r == LEAT_VERSION_MISMATCH)
+                server->other_version = candidate->receiver->other_version;
+        return r;
 }
 
 /* Hears all candidates, the oldest first. LEAT_EMPTY: none is ready; those that failed are gone. */
@@ -255,7 +270,7 @@ static int hear_all(struct leat_server *server, const struct leat_type *type,
                         continue;
                 }
                 drop_candidate(server, i);
-                if (r == LEAT_TYPE_MISMATCH)
+                if (r == LEAT_TYPE_MISMATCH || r == LEAT_VERSION_MISMATCH)
                         return r;
         }
         return LEAT_EMPTY;

@@ -4,6 +4,8 @@
 #include <argp.h>
 #include <stddef.h>
 
+#include <leat/version.h>
+
 enum { KEY_NO_CONSOLE = 256, KEY_PLUGIN_FOLDER };
 
 static const struct argp_option table[] = {

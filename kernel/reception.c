@@ -188,7 +188,8 @@ static int read_one(struct kernel *kernel, struct row *row) {
 
         if (r == 0)
                 take(kernel, row, &message);
-        else if (r == LEAT_TYPE_MISMATCH || r == LEAT_MALFORMED || r == LEAT_TOO_LARGE)
+        else if (r == LEAT_TYPE_MISMATCH || r == LEAT_VERSION_MISMATCH || r == LEAT_MALFORMED ||
+                 r == LEAT_TOO_LARGE)
                 bus_refuse(kernel, row, "InvalidMessage", leat_strerror(r), "");
         else if (r != LEAT_EMPTY && r != LEAT_DISCONNECTED)
                 SAY(kernel, "A message of plugin %s was lost: %s", row->id, leat_strerror(r));

@@ -9,6 +9,7 @@
 static const int outcomes[] = {
         LEAT_EMPTY,     LEAT_FULL,      LEAT_TIMEOUT,        LEAT_DISCONNECTED, LEAT_TYPE_MISMATCH,
         LEAT_MALFORMED, LEAT_TOO_LARGE, LEAT_NO_DESCRIPTORS, LEAT_REFUSED,      LEAT_MORE,
+        LEAT_VERSION_MISMATCH,
 };
 
 #define N_OUTCOMES (sizeof(outcomes) / sizeof(*outcomes))

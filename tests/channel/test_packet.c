@@ -45,12 +45,13 @@ static int read_with(size_t at, uint8_t byte, size_t size) {
         return packet_read_header(bytes, size, &read);
 }
 
-Test(packet, another_version_kind_or_size_is_malformed) {
+Test(packet, another_version_is_told_and_another_kind_or_size_is_malformed) {
         const size_t size = PACKET_HEADER_SIZE + 12;
 
         cr_assert_eq(read_with(SIZE_MAX, 0, size), 0);
         for (unsigned byte = 0; byte < 256; byte++) {
-                cr_assert_eq(read_with(0, (uint8_t) byte, size), byte == 1 ? 0 : LEAT_MALFORMED, "version %u", byte);
+                cr_assert_eq(read_with(0, (uint8_t) byte, size), byte == 1 ? 0 : byte == 0 ? LEAT_MALFORMED : LEAT_VERSION_MISMATCH,
+                             "version %u", byte);
                 cr_assert_eq(read_with(1, (uint8_t) byte, size), byte >= 1 && byte <= PACKET_BARRIER ? 0 : LEAT_MALFORMED,
                              "kind %u", byte);
                 cr_assert_eq(read_with(3, (uint8_t) byte, size), byte == 0 ? 0 : LEAT_MALFORMED);
@@ -60,6 +61,9 @@ Test(packet, another_version_kind_or_size_is_malformed) {
         for (size_t short_by = 1; short_by <= size; short_by++)
                 cr_assert_eq(read_with(SIZE_MAX, 0, size - short_by), LEAT_MALFORMED);
         cr_assert_eq(read_with(SIZE_MAX, 0, size + 1), LEAT_MALFORMED);
+        for (size_t any = 0; any <= 2 * size; any++)
+                cr_assert_eq(read_with(0, 2, any), any < PACKET_HEADER_SIZE ? LEAT_MALFORMED : LEAT_VERSION_MISMATCH,
+                             "another version of %zu bytes", any);
         for (size_t at = 12; at < PACKET_HEADER_SIZE; at++)
                 cr_assert_eq(read_with(at, 0xff, size), LEAT_MALFORMED, "sizes that lie at %zu", at);
 }

@@ -325,6 +325,45 @@ Test(server, a_client_of_another_type_is_turned_away_and_accept_can_be_called_ag
         hello_sender_close(&tx);
 }
 
+/* What a client would say in version `version`: its greeting, or its first message after a greeting in ours. */
+static int come_in_version(hello_server_end server, uint8_t version, bool greets_well) {
+        uint8_t body[FINGERPRINT_MAX_WIRE];
+        size_t size = fingerprint_write(&plan_of(hello_type())->fingerprint, body);
+        struct forgery greeting = forge(hello_type(), PACKET_GREETING, 0, body, size);
+        struct forgery first = forge(hello_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07\xc0\xa0", 4);
+        int fd = stranger(server);
+
+        *(greets_well ? first.start : greeting.start) = version;
+        cr_assert_geq(send_forgery(fd, &greeting), 0);
+        cr_assert_geq(send_forgery(fd, &first), 0);
+        return fd;
+}
+
+Test(server, a_client_of_another_version_is_turned_away_and_both_are_named) {
+        hello_server_end server = open_server();
+        struct leat_versions named = { 7, 7 };
+        hello_receiver rx;
+        hello_sender tx;
+        hello got;
+
+        cr_assert_eq(hello_server_versions(server, &named), -ENODATA);
+        for (uint8_t version = 2; version < 4; version++) {
+                int fd = come_in_version(server, version, version == 3);
+
+                cr_assert_eq(hello_accept(server, &rx, &got, LEAT_FOREVER), LEAT_VERSION_MISMATCH);
+                cr_assert_eq(hello_server_versions(server, &named), 0);
+                cr_assert_eq(named.ours, LEAT_WIRE_VERSION);
+                cr_assert_eq(named.theirs, version);
+                cr_assert_lt(send(fd, "", 1, MSG_NOSIGNAL), 0, "it hears of it");
+                close(fd);
+        }
+        cr_assert_eq(hello_connect(hello_server_name(server), &tx, LEAT_NOW), 0);
+        cr_assert_eq(hello_send(tx, &(hello){ .pid = 6 }, LEAT_NOW), 0);
+        expect_hello(&server, 6);
+        hello_sender_close(&tx);
+        cr_assert_eq(hello_server_versions(server, &named), -EBADF);
+}
+
 Test(server, insists_on_one_process) {
         hello_server_end server = open_server();
         struct leat_server_options options = { .pid = getpid() };

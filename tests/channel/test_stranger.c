@@ -144,11 +144,11 @@ Test(stranger, sends_packets_that_are_too_short) {
         still_works(__LINE__);
 }
 
-Test(stranger, sends_another_version_kind_encoding_or_reserved_bytes) {
+Test(stranger, sends_no_version_or_another_kind_encoding_or_reserved_bytes) {
         static const struct {
                 size_t at;
                 uint8_t byte;
-        } spoils[] = { { 0, 0 }, { 0, 2 }, { 0, 255 }, { 1, 0 }, { 1, 3 }, { 1, 4 }, { 1, 255 }, { 2, 0 },
+        } spoils[] = { { 0, 0 }, { 1, 0 }, { 1, 3 }, { 1, 4 }, { 1, 255 }, { 2, 0 },
                        { 2, 1 }, { 2, 3 }, { 2, 255 }, { 3, 1 }, { 10, 1 }, { 11, 1 } };
 
         for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
@@ -160,6 +160,49 @@ Test(stranger, sends_another_version_kind_encoding_or_reserved_bytes) {
                 forgery.n_fds = 1;
                 EXPECT(forgery, LEAT_MALFORMED);
         }
+}
+
+Test(stranger, speaks_another_version_and_both_are_named) {
+        static const uint8_t versions[] = { 2, 255, 3 };
+        static const uint8_t long_one[PACKET_MAX_SIZE + 100] = { 9 };
+        static const char text[] = "POST /index.html HTTP/1.1";
+        struct leat_versions named = { 7, 7 };
+        parcel got;
+
+        cr_assert_eq(parcel_versions(rx, &named), -ENODATA);
+        cr_assert_eq(named.theirs, 7);
+        for (size_t i = 0; i < sizeof(versions); i++) {
+                struct forgery forgery = message(no_handles, sizeof(no_handles));
+
+                forgery.start[0] = versions[i];
+                for (uint8_t kind = 0; kind < 8; kind++) { /* Those about lanes among them. */
+                        int two[] = { null, null };
+
+                        forgery.start[1] = kind;
+                        forgery.n_fds = 0;
+                        EXPECT(forgery, LEAT_VERSION_MISMATCH);
+                        forgery.fds = two;
+                        forgery.n_fds = 2;
+                        EXPECT(forgery, LEAT_VERSION_MISMATCH);
+                }
+                cr_assert_eq(parcel_versions(rx, &named), 0);
+                cr_assert_eq(named.ours, LEAT_WIRE_VERSION);
+                cr_assert_eq(named.theirs, versions[i]);
+        }
+        for (size_t size = 1; size <= sizeof(long_one); size += size < 64 ? 1 : 4999) {
+                int expected = size < PACKET_HEADER_SIZE ? LEAT_MALFORMED : LEAT_VERSION_MISMATCH;
+
+                cr_assert_eq(send(raw(), long_one, size, MSG_NOSIGNAL), (ssize_t) size);
+                cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), expected, "of %zu bytes", size);
+        }
+        cr_assert_eq(send(raw(), long_one, sizeof(long_one), MSG_NOSIGNAL), (ssize_t) sizeof(long_one));
+        cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), LEAT_VERSION_MISMATCH);
+        cr_assert_eq(send(raw(), text, sizeof(text), MSG_NOSIGNAL), (ssize_t) sizeof(text));
+        cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), LEAT_MALFORMED, "rubbish is no version");
+        cr_assert_eq(parcel_versions(rx, &named), 0);
+        cr_assert_eq(named.theirs, 9);
+        still_works(__LINE__);
+        cr_assert_eq(parcel_versions((parcel_receiver){ 0 }, &named), -EBADF);
 }
 
 Test(stranger, sends_another_types_tag) {

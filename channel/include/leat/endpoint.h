@@ -12,6 +12,7 @@
 #include "leat/error.h"
 #include "leat/shared_memory.h"
 #include "leat/type.h"
+#include "leat/version.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -118,7 +119,7 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  *
  * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
- * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
+ * LEAT_VERSION_MISMATCH, LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
  * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type.
  *
  * -EBUSY: the receiver has or had lanes, and since a fork(2) another process goes on with it: the one that was first to
@@ -144,6 +145,10 @@ LEAT_PUBLIC int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descr
 /* How many messages this receiver lost to LEAT_NO_DESCRIPTORS; 0 for a zero receiver. The count does not go along with a receiver
  * that is given away. */
 LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
+
+/* After LEAT_VERSION_MISMATCH: LEAT_WIRE_VERSION as this library has it, and what the last packet that was dropped for its
+ * version had. -ENODATA: there was none. */
+LEAT_PUBLIC int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_versions *ret_versions);
 
 /* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED, unless another
  * process still holds the receiver, by fork(2). A receiver in a set leaves it. */

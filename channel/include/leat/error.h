@@ -22,7 +22,8 @@ enum leat_outcome {
         LEAT_TOO_LARGE = 7,      /* Over a limit: of the message's size, its handles or its nesting. */
         LEAT_NO_DESCRIPTORS = 8, /* The process is at its limit of descriptors. */
         LEAT_REFUSED = 9,        /* The other side does not want this client, or takes no descriptors. */
-        LEAT_MORE = 10           /* From arming: do not poll yet, there is something to receive. */
+        LEAT_MORE = 10,          /* From arming: do not poll yet, there is something to receive. */
+        LEAT_VERSION_MISMATCH = 12 /* What came is of another version of the protocol, see leat/version.h; it was dropped. */
 };
 
 /* Explains what a call returned, in one English phrase without a full stop: for 0, for each outcome, and for a

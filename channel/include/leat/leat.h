@@ -12,5 +12,6 @@
 #include "leat/set.h"
 #include "leat/shared_memory.h"
 #include "leat/type.h"
+#include "leat/version.h"
 
 #endif

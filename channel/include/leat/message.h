@@ -52,6 +52,7 @@
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
  *     void T_release(T_receiver)                                             (leat_receiver_release)
  *     uint64_t T_lost(T_receiver)                                            (leat_receiver_lost)
+ *     int  T_versions(T_receiver, struct leat_versions *ret)                 (leat_receiver_versions)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
@@ -65,6 +66,7 @@
  *     int  T_server_with(const struct leat_server_options *, T_server_end *ret)
  *     const char *T_server_name(T_server_end), int T_server_descriptor(T_server_end)
  *     void T_server_expect(T_server_end, pid_t), T_server_close(T_server_end *)
+ *     int  T_server_versions(T_server_end, struct leat_versions *ret)        (leat_server_versions)
  *     int  T_accept(T_server_end, T_receiver *ret_rx, T *ret_first, leat_deadline)   (leat_server_accept)
  *     int  T_connect(const char *name, T_sender *ret_tx, leat_deadline)      (leat_connect)
  *
@@ -261,6 +263,10 @@
         {                                                                                               \
                 return leat_receiver_lost(receiver_.object);                                            \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_versions(T##_receiver receiver_, struct leat_versions *ret_versions_)    \
+        {                                                                                               \
+                return leat_receiver_versions(receiver_.object, ret_versions_);                         \
+        }                                                                                               \
         LEAT_FUNCTION_ int T##_sender_clone(T##_sender sender_, T##_sender *ret_clone_)                 \
         {                                                                                               \
                 T##_sender clone_ = { NULL, NULL };                                                     \
@@ -348,6 +354,10 @@
         LEAT_FUNCTION_ void T##_server_expect(T##_server_end server_, pid_t pid_)                       \
         {                                                                                               \
                 leat_server_expect(server_.object, pid_);                                               \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_server_versions(T##_server_end server_, struct leat_versions *ret_versions_)\
+        {                                                                                               \
+                return leat_server_versions(server_.object, ret_versions_);                             \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_accept(T##_server_end server_, T##_receiver *ret_receiver_, T *ret_first_, \
                                       leat_deadline deadline_)                                          \

@@ -34,10 +34,13 @@ LEAT_PUBLIC void leat_server_expect(struct leat_server *server, pid_t pid);
 
 /* Waits for the client and its first message, which lives as if received from *ret_receiver. After 0 the server
  * takes nobody else, and its name is gone; close it. LEAT_EMPTY, LEAT_TIMEOUT, LEAT_TYPE_MISMATCH (a client of another
- * type came, and was turned away): the server is open still and accept can be called again. A client that is turned
- * away sees LEAT_DISCONNECTED. -EINVAL after it was used. */
+ * type came, and was turned away), LEAT_VERSION_MISMATCH (one that speaks another version of the protocol, likewise): the
+ * server is open still and accept can be called again. A client that is turned away sees LEAT_DISCONNECTED. -EINVAL after it was used. */
 LEAT_PUBLIC int leat_server_accept(struct leat_server *server, const struct leat_type *type,
                                    struct leat_receiver **ret_receiver, void *ret_first, leat_deadline deadline);
+
+/* As leat_receiver_versions, of the last client that accept turned away with LEAT_VERSION_MISMATCH. */
+LEAT_PUBLIC int leat_server_versions(const struct leat_server *server, struct leat_versions *ret_versions);
 
 /* A descriptor to poll for POLLIN before calling accept with LEAT_NOW; it belongs to the server. (leat_set_watch
  * takes it.) */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "leat/error.h"
+#include "leat/version.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +40,7 @@ typedef struct leat_unit {
  * itself. */
 #define LEAT_MAX_HANDLES 240
 
-/* The version of these tables; the library refuses a table of another version with -EPROTO. */
+/* The version of these tables; the library refuses a table of another version with -EPROTO, see leat_type_versions. */
 #define LEAT_TABLE_VERSION 1
 
 enum leat_kind {
@@ -105,6 +106,9 @@ struct leat_type {
 /* The canonical text of a type: what the fingerprint is made from, readable by a person. A constant, owned by the
  * library. NULL when the table is invalid or memory ran out. */
 LEAT_PUBLIC const char *leat_type_schema(const struct leat_type *type);
+
+/* The version of the tables that this library reads, and that of this table, valid or not. -EINVAL: NULL. */
+LEAT_PUBLIC int leat_type_versions(const struct leat_type *type, struct leat_versions *ret_versions);
 
 /* Whether messages of one type can be read as the other: they are equal, or differ only in optional fields that one
  * of them has appended at its end. */
