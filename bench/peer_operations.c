@@ -100,6 +100,7 @@ static int once_answer(struct link *link) {
         if (r != 1)
                 return r;
         r = bench_reply_send(job.done, &(bench_reply){ .id = job.id }, LEAT_FOREVER);
+        bench_reply_sender_close(&job.done); /* Now, as the bare pair is closed, and not with the next job. */
         return r == 0 ? 1 : -EPIPE;
 }
 

@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "descriptor.h"
@@ -60,16 +63,33 @@ enum descriptor_kind descriptor_identify(int fd) {
         return socket_option(fd, SO_DOMAIN) < 0 ? DESCRIPTOR_UNKNOWN : DESCRIPTOR_OTHER_SOCKET;
 }
 
-/* Whether something may wait unread in a socket. Asked by poll(2) and not by looking: who shares the socket can hold the
- * lock that receiving takes. The end counts too. */
-static bool is_readable(int fd) {
+/* Whether no descriptor waits in a socket of ours, as proc(5) says since Linux 5.9, without a lock that anybody else can hold. */
+static bool is_known_to_hold_none(int fd) {
+        char path[64], text[512];
+        close_cleanup int info = -1;
+        ssize_t size;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        info = open(path, O_RDONLY | O_CLOEXEC);
+        if (info < 0)
+                return false;
+        size = read(info, text, sizeof(text) - 1);
+        text[size > 0 ? size : 0] = 0;
+        return strstr(text, "\nscm_fds: 0\n");
+}
+
+/* Whether closing a socket may close what waits in it unread. Asked by poll(2) and not by looking: who shares the socket can hold the
+ * lock that receiving takes. After a hang-up nothing more comes, so there it can be asked what has. */
+static bool may_hold_descriptors(int fd) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-        return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN);
+        if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLIN))
+                return false;
+        return !(poll_fd.revents & POLLHUP) || !is_known_to_hold_none(fd);
 }
 
 void descriptor_close_socket(int fd) {
-        if (is_readable(fd))
+        if (may_hold_descriptors(fd))
                 reaper_close_seen(fd);
         else
                 (void) close_fd(fd);
@@ -94,7 +114,7 @@ int descriptor_dispose(int fd) {
                 (void) close_fd(fd);
                 return 0;
         case DESCRIPTOR_CHANNEL_SOCKET: /* AF_UNIX knows no SO_LINGER; what waits in it may. */
-                if (is_readable(fd))
+                if (may_hold_descriptors(fd))
                         break;
                 (void) close_fd(fd);
                 return 0;

@@ -1,6 +1,7 @@
 /* Descriptors in messages: who owns which number; and which questions a stranger's descriptor is asked. What
  * goes to the reaper's thread is tested with the reaper. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,6 +119,32 @@ Test(descriptor, memory_and_channel_sockets_are_closed_at_once) {
         cr_assert_eq(descriptor_dispose(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)), 0);
         cr_assert_eq(descriptor_dispose(-1), 0);
         cr_assert_eq(count_descriptors(), n);
+}
+
+static int count_threads(void) {
+        DIR *tasks = opendir("/proc/self/task");
+        int n = 0;
+
+        cr_assert_not_null(tasks);
+        while (readdir(tasks))
+                n++;
+        closedir(tasks);
+        return n;
+}
+
+/* Who answers and then closes does so after the asker has gone, as often as not: that takes no second thread. */
+Test(descriptor, a_socket_that_has_hung_up_is_closed_at_once_where_no_descriptor_waits_in_it) {
+        int n = count_descriptors(), n_threads = count_threads(), pair[2];
+
+        for (int n_unread = 0; n_unread < 3; n_unread++) {
+                cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+                for (int i = 0; i < n_unread; i++)
+                        cr_assert_eq(send(pair[0], "?", 1, 0), 1);
+                cr_assert_eq(close(pair[0]), 0);
+                descriptor_close_socket(pair[1]);
+        }
+        cr_assert_eq(count_descriptors(), n);
+        cr_assert_eq(count_threads(), n_threads);
 }
 
 Test(descriptor, a_duplicate_is_close_on_exec_and_not_a_standard_stream) {

@@ -109,24 +109,46 @@ Test(linger, senders_of_a_receiver_closed_with_something_unread_know_at_once) {
 }
 
 /* Nothing is sent back over a channel, but a stranger who holds the receiving end can. */
+static void send_back(const note_receiver *rx, int s) {
+        struct packet_header header = { .kind = PACKET_MESSAGE };
+        uint8_t start[PACKET_HEADER_SIZE];
+        struct iovec part = { .iov_base = start, .iov_len = sizeof(start) };
+
+        packet_write_header(&header, start);
+        cr_assert_eq(packet_send(rx->object->connection->fd, &part, 1, &s, 1, LEAT_NOW), 0);
+}
+
 Test(linger, does_not_hold_who_closes_a_sender_that_something_was_sent_back_to) {
         int before = count_descriptors(), s;
         note_sender tx;
         note_receiver rx;
-        struct packet_header header = { .kind = PACKET_MESSAGE };
-        uint8_t start[PACKET_HEADER_SIZE];
-        struct iovec part = { .iov_base = start, .iov_len = sizeof(start) };
         int64_t begun;
 
         cr_assert_eq(note_channel(&tx, &rx), 0);
         s = lingering_socket();
-        packet_write_header(&header, start);
-        cr_assert_eq(packet_send(rx.object->connection->fd, &part, 1, &s, 1, LEAT_NOW), 0);
+        send_back(&rx, s);
         close(s); /* Not the last: the channel has one. */
         begun = seconds();
         note_sender_close(&tx);
         cr_assert_lt(seconds() - begun, PROMPT_S);
         note_receiver_close(&rx);
+        let_go(before);
+}
+
+Test(linger, does_not_hold_who_closes_a_sender_whose_receiver_sent_something_back_and_went) {
+        int before = count_descriptors(), s;
+        note_sender tx;
+        note_receiver rx;
+        int64_t begun;
+
+        cr_assert_eq(note_channel(&tx, &rx), 0);
+        s = lingering_socket();
+        send_back(&rx, s);
+        close(s);
+        note_receiver_close(&rx);
+        begun = seconds();
+        note_sender_close(&tx);
+        cr_assert_lt(seconds() - begun, PROMPT_S);
         let_go(before);
 }
 
