@@ -230,13 +230,24 @@ static int take_between_turns(struct leat_receiver *receiver, struct incoming *r
         return lanes->socket_is_ready ? take_from_socket(receiver, ret_incoming) : LEAT_EMPTY;
 }
 
+/* While no other lane has anything the same goes on: without one whose turn it is nobody would spin for the answer that may be on its
+ * way. */
+static void pass_turn(struct leat_receiver *receiver) {
+        size_t index;
+
+        if (find_next(receiver, &index))
+                begin_turn(receiver->lanes, index);
+        else
+                receiver->lanes->turn = LANES_TURN;
+}
+
 /* The sockets' turn comes when a lane's is over, also where a lane has brought nothing but pieces. */
 static int take_next(struct leat_receiver *receiver, struct incoming *ret_incoming) {
         struct lanes *lanes = receiver->lanes;
         int r;
 
         if (lanes->current && lanes->turn <= 0) {
-                lanes->current = NULL;
+                pass_turn(receiver);
                 r = take_between_turns(receiver, ret_incoming);
                 if (r != LEAT_EMPTY)
                         return r;

@@ -477,6 +477,24 @@ Test(lanes, a_loan_stays_with_the_process_that_has_it) {
 
 /* ---- room ---- */
 
+/* Who answers each message has its turn end with an empty lane now and then, and must not fall asleep for that. */
+Test(lanes, a_turn_that_ends_with_nothing_in_any_lane_goes_on) {
+        const struct lanes *lanes;
+        number got;
+
+        open_channel(&always);
+        lanes = rx.object->lanes;
+        for (uint64_t value = 1; value <= 1000; value++) {
+                send_numbers(tx, value, value);
+                expect_numbers(value, value);
+                if (lanes->turn > 0)
+                        continue;
+                cr_assert_eq(number_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
+                cr_assert_not_null(lanes->current, "nobody spins without one");
+                cr_assert_gt(lanes->turn, 0);
+        }
+}
+
 Test(lanes, a_try_without_room_is_full_and_loses_nothing) {
         uint64_t sent = 0, received = 0;
 
