@@ -122,6 +122,7 @@ static void set_descriptor_limit(rlim_t limit, struct rlimit *ret_before) {
 }
 
 Test(lane_stranger_offers, lanes_leave_sixteen_descriptors_for_everything_else) {
+        int n = count_descriptors();
         struct stranger stranger = make_stranger();
         rlim_t last = (rlim_t) second_free_number();
         struct rlimit limit;
@@ -134,6 +135,7 @@ Test(lane_stranger_offers, lanes_leave_sixteen_descriptors_for_everything_else) 
         still_works(__LINE__);
         close_parts(&stranger);
         close_lane(&stranger);
+        cr_assert_eq(settle_descriptors(n), n); /* The same numbers are to be free again. */
         stranger = make_stranger();
         offer(&stranger);
         set_descriptor_limit(last + 17, &(struct rlimit){ 0 });
