@@ -8,7 +8,8 @@
  *
  * But where more wait on each other than there are cores, sleeps are short and spins fail all the same, since who spins has the core that
  * the answer has to come from. So short sleeps are believed less each time that a spin after them fails; and who has spun for
- * longer than a busy peer takes gives its core to whoever is waiting for it. */
+ * longer than a busy peer takes gives its core to whoever is waiting for it. Where that is a third party with work of its own, the
+ * core is back only milliseconds later: there a wake-up is by far the quicker way to it, and nobody spins for a while. */
 #include "spin.h"
 
 #include <sched.h>
@@ -18,7 +19,8 @@
 #define MAX_SKIPS      64U
 #define MAX_DOUBTS     6U /* 64 short sleeps. */
 #define SHORT_SLEEP_NS (2 * SPIN_NS)
-#define PAUSED_LOOKS   32U /* Between two readings of the clock; some microsecond. */
+#define PAUSED_LOOKS   32U              /* Between two readings of the clock; some microsecond. */
+#define SLICE_NS       INT64_C(1000000) /* Nobody but a busy third party keeps a core so long. */
 
 static inline void pause_core(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -53,11 +55,22 @@ bool spin_may(struct spinner *spinner, uint32_t other_core) {
 }
 
 static bool fail(struct spinner *spinner) {
-        spinner->skips = spinner->failures < 6 ? 1U << spinner->failures : MAX_SKIPS;
+        spinner->skips = spinner->failures < MAX_DOUBTS ? 1U << spinner->failures : MAX_SKIPS;
         spinner->failures++;
         if (spinner->doubts < MAX_DOUBTS)
                 spinner->doubts++;
         return false;
+}
+
+/* False: somebody took it for long. */
+static bool lend_core(int64_t now) {
+        (void) sched_yield();
+        return deadline_now() - now < SLICE_NS;
+}
+
+static bool give_up(struct spinner *spinner) {
+        spinner->failures = spinner->doubts = MAX_DOUBTS;
+        return fail(spinner);
 }
 
 bool spin_goes_on_slowly(struct spinner *spinner) {
@@ -70,8 +83,8 @@ bool spin_goes_on_slowly(struct spinner *spinner) {
                         spinner->end = now + SPIN_NS;
                 if (now >= spinner->end)
                         return fail(spinner);
-                if (!eager)
-                        (void) sched_yield();
+                if (!eager && !lend_core(now))
+                        return give_up(spinner);
         }
         if (!eager)
                 pause_core();
