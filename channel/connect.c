@@ -1,5 +1,6 @@
 /* Joining a server by its name. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -46,6 +47,16 @@ static int after_failed_connect(int error, leat_deadline deadline) {
         }
 }
 
+/* A try must not wait at all, and the shortest SO_SNDTIMEO is a tick of the system's clock. So it is made non-blocking, for as long
+ * as nobody else can have the socket. */
+static int open_socket(leat_deadline deadline) {
+        return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | (deadline == LEAT_NOW ? SOCK_NONBLOCK : 0), 0);
+}
+
+static int make_blocking(int fd, leat_deadline deadline) {
+        return deadline == LEAT_NOW && fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
+}
+
 static int connect_socket(int fd, const struct sockaddr_un *address, leat_deadline deadline) {
         for (;;) {
                 struct timeval slice = deadline_left_timeval(deadline, SLICE_NS);
@@ -54,7 +65,7 @@ static int connect_socket(int fd, const struct sockaddr_un *address, leat_deadli
                 /* A non-blocking connect(2) to a full backlog fails at once and cannot be polled. */
                 (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
                 if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0)
-                        return 0;
+                        return make_blocking(fd, deadline);
                 r = after_failed_connect(errno, deadline);
                 if (r != 0)
                         return r;
@@ -74,7 +85,7 @@ int leat_connect(const struct leat_type *type, const char *name, struct leat_sen
                 r = parse_name(name, &address);
         if (r < 0)
                 return r;
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        fd = open_socket(deadline);
         if (fd < 0)
                 return -errno;
         r = connect_socket(fd, &address, deadline);

@@ -11,8 +11,9 @@
 struct connection {
         int references;
         int fd;
-        bool own;   /* A receiver's that no other process ever received from. */
-        bool ended; /* The other end is gone and nothing waits unread. */
+        bool own;      /* A receiver's that no other process ever received from. */
+        bool ended;    /* The other end is gone and nothing waits unread. */
+        bool accepted; /* By a server: the system knows who connected. */
         struct fingerprint
                 fingerprint;   /* Of the channel's type, as its maker said it: passed on unchanged. */
         bool ordered;          /* One order over all senders: never lanes. Travels with the endpoints. */

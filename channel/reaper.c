@@ -59,6 +59,10 @@ static sem_t bell;
 
 static _Atomic int64_t impatient_until;
 
+/* How many the thread has closed, and the count at which one was waited for in vain: while it stays the same the thread hangs, and whatever else
+ * is waited for would be in vain, too. */
+static _Atomic uint64_t n_closed = 1, in_vain;
+
 static void close_slowly(int fd) {
         const struct linger none = { .l_onoff = 0 };
 
@@ -102,6 +106,7 @@ static void close_all(void) {
                 free(item);
                 (void) atomic_fetch_sub(&n_pending, 1);
                 close_slowly(fd);
+                (void) atomic_fetch_add(&n_closed, 1);
                 (void) atomic_fetch_sub(&n_open, 1);
         }
 }
@@ -214,13 +219,19 @@ int reaper_close(int fd) {
 
 void reaper_close_seen(int fd) {
         int64_t end = deadline_now() + PATIENCE_NS;
+        uint64_t before = atomic_load(&n_closed);
 
-        if (!hand_over(fd))
+        if (!hand_over(fd) || before == atomic_load(&in_vain))
                 return;
         /* Until the thread has nothing left is as good as until this one is closed: it takes the newest first. */
-        while (atomic_load(&n_open) > 0 && !deadline_passed(end)) {
+        while (atomic_load(&n_open) > 0) {
                 struct timespec pause = deadline_left(end, GLANCE_NS);
 
+                if (deadline_passed(end)) {
+                        if (atomic_load(&n_closed) == before)
+                                atomic_store(&in_vain, before);
+                        return;
+                }
                 (void) ppoll(NULL, 0, &pause, NULL);
         }
 }

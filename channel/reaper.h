@@ -12,7 +12,7 @@
 int reaper_close(int fd);
 
 /* The same for a descriptor whose closing somebody waits to see: comes back when it is closed, or after a tenth of a second
- * if that takes longer. */
+ * if that takes longer; at once while the thread hangs in the same descriptor as when that was last so. */
 void reaper_close_seen(int fd);
 
 #endif

@@ -64,10 +64,13 @@
  *     int  T_set_add(leat_set, T_receiver, uint64_t key), T_set_add_sender(leat_set, T_sender, uint64_t key)
  *     int  T_server(T_server_end *ret)                                       (leat_server_open)
  *     int  T_server_with(const struct leat_server_options *, T_server_end *ret)
+ *     int  T_listen(T_server_end *ret)                                       (leat_server_listen)
+ *     int  T_listen_with(const struct leat_server_options *, T_server_end *ret)
  *     const char *T_server_name(T_server_end), int T_server_descriptor(T_server_end)
  *     void T_server_expect(T_server_end, pid_t), T_server_close(T_server_end *)
  *     int  T_server_versions(T_server_end, struct leat_versions *ret)        (leat_server_versions)
  *     int  T_accept(T_server_end, T_receiver *ret_rx, T *ret_first, leat_deadline)   (leat_server_accept)
+ *     int  T_peer(T_receiver, struct leat_peer *ret)                         (leat_receiver_peer)
  *     int  T_connect(const char *name, T_sender *ret_tx, leat_deadline)      (leat_connect)
  *
  * Four words say who owns what. To *borrow*: to use without owning; the default everywhere. To *give*: in a message,
@@ -343,6 +346,15 @@
         {                                                                                               \
                 return T##_server_with(NULL, ret_server_);                                              \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_listen_with(const struct leat_server_options *options_,                  \
+                                           T##_server_end *ret_server_)                                 \
+        {                                                                                               \
+                return leat_server_listen(T##_type(), options_, &ret_server_->object);                  \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_listen(T##_server_end *ret_server_)                                      \
+        {                                                                                               \
+                return T##_listen_with(NULL, ret_server_);                                              \
+        }                                                                                               \
         LEAT_FUNCTION_ const char *T##_server_name(T##_server_end server_)                              \
         {                                                                                               \
                 return leat_server_name(server_.object);                                                \
@@ -368,6 +380,10 @@
                 if (r_ == 0)                                                                            \
                         *ret_receiver_ = receiver_;                                                     \
                 return r_;                                                                              \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_peer(T##_receiver receiver_, struct leat_peer *ret_peer_)                \
+        {                                                                                               \
+                return leat_receiver_peer(receiver_.object, ret_peer_);                                 \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_connect(const char *name_, T##_sender *ret_sender_, leat_deadline deadline_) \
         {                                                                                               \
