@@ -30,8 +30,7 @@ static int parse_name(const char *name, struct sockaddr_un *ret_address) {
 /* What to do about a failed connect(): 0 means try again. */
 static int after_failed_connect(int error, leat_deadline deadline) {
         switch (error) {
-        case EINTR:
-                return 0;
+        case EINTR: /* By signals that come faster than the clock ticks by which the wait is bounded, it would go on for ever. */
         case EAGAIN:
                 return deadline_passed(deadline) ? LEAT_TIMEOUT : 0;
         case ENOENT:

@@ -90,7 +90,7 @@ Test(connect, a_try_does_not_wait) {
 }
 
 static void *join_and_send(void *unused) {
-        number_sender tx;
+        number_sender tx = { 0 };
 
         (void) unused;
         check_equal(number_connect(name, &tx, leat_after_ms(30000)), 0);
@@ -114,7 +114,7 @@ Test(connect, to_a_full_door_goes_on_when_there_is_room) {
 }
 
 static void *join_in_vain(void *unused) {
-        number_sender tx;
+        number_sender tx = { 0 };
 
         (void) unused;
         check_equal(number_connect(name, &tx, LEAT_FOREVER), LEAT_REFUSED);
@@ -146,7 +146,7 @@ Test(connect, leaves_the_socket_as_any_sender_has_it) {
         leat_deadline deadlines[] = { LEAT_NOW, leat_after_ms(30000), LEAT_FOREVER };
 
         for (int i = 0; i < 3; i++) {
-                number_sender tx;
+                number_sender tx = { 0 };
                 struct timeval timeout;
                 int fd;
 

@@ -47,7 +47,7 @@ static bool exists(const char *where) {
 }
 
 static void serves(number_server_end server, uint64_t value) {
-        number_sender tx;
+        number_sender tx = { 0 };
         number_receiver rx;
         number got;
 

@@ -43,7 +43,7 @@ static request_server_end open_server(void) {
 }
 
 static request_sender join(request_server_end server, uint64_t client) {
-        request_sender tx;
+        request_sender tx = { 0 };
 
         cr_assert_eq(request_connect(request_server_name(server), &tx, LEAT_NOW), 0);
         cr_assert_eq(request_send(tx, &(request){ .client = client }, LEAT_NOW), 0);
@@ -126,7 +126,7 @@ Test(listen, its_channels_outlive_it_and_who_waits_is_turned_away) {
 
 /* A client: says who it is, asks how often it has asked, five times. */
 static _Noreturn void be_client(const char *name, uint64_t client) {
-        request_sender tx;
+        request_sender tx = { 0 };
 
         watchdog(60);
         check_equal(request_connect(name, &tx, LEAT_FOREVER), 0);
@@ -230,7 +230,7 @@ Test(listen, two_hundred_processes_at_once) {
 
 static void *connect_many(void *name) {
         for (uint64_t i = 0; i < 50; i++) {
-                request_sender tx;
+                request_sender tx = { 0 };
 
                 check_equal(request_connect(name, &tx, LEAT_FOREVER), 0);
                 check_equal(request_send(tx, &(request){ .client = i }, LEAT_FOREVER), 0);
@@ -306,7 +306,7 @@ static pid_t ask(request_server_end server, bool end) {
         number_sender reply;
         number_receiver answers;
         number answer;
-        request_sender tx;
+        request_sender tx = { 0 };
 
         cr_assert_eq(number_channel(&reply, &answers), 0);
         cr_assert_eq(request_connect(request_server_name(server), &tx, LEAT_NOW), 0);

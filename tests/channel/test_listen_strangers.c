@@ -42,7 +42,7 @@ TestSuite(listen_strangers, .init = start, .fini = finish);
 
 /* An honest client is served, whoever else is there. */
 static void serves(uint64_t client) {
-        request_sender tx;
+        request_sender tx = { 0 };
         request_receiver rx;
         request got;
         int r;
@@ -263,8 +263,8 @@ Test(listen_strangers, a_flood_of_connections_keeps_nobody_out) {
         pthread_create(&thread, NULL, flood_with_connections, name);
         for (uint64_t i = 0; i < 20; i++) {
                 pid_t child = fork();
+                request_sender tx = { 0 };
                 request_receiver rx;
-                request_sender tx;
                 request got;
 
                 if (child == 0) {
@@ -294,7 +294,7 @@ Test(listen_strangers, a_flood_of_connections_keeps_nobody_out) {
 /* Fills its channel before anybody has accepted it. */
 Test(listen_strangers, a_flood_of_messages_waits_in_its_own_channel) {
         static char data[1000];
-        request_sender tx;
+        request_sender tx = { 0 };
         request_receiver rx;
         request got;
         size_t n = 0;
@@ -348,7 +348,7 @@ Test(listen_strangers, lanes_are_granted_to_nobody_who_was_not_accepted) {
 
 /* And whoever was, has them as anybody. */
 Test(listen_strangers, lanes_are_granted_to_who_was_accepted) {
-        request_sender tx;
+        request_sender tx = { 0 };
         request_receiver rx;
         request got;
 

@@ -65,7 +65,7 @@ static pid_t start_client(void) {
         pid_t child = fork();
 
         if (child == 0) {
-                number_sender tx;
+                number_sender tx = { 0 };
 
                 watchdog(60);
                 check_equal(number_connect(number_server_name(server), &tx, LEAT_FOREVER), 0);
@@ -123,7 +123,7 @@ Test(peer, is_known_when_it_is_gone) {
 }
 
 Test(peer, each_call_gives_a_descriptor_of_its_own) {
-        number_sender tx;
+        number_sender tx = { 0 };
         number_receiver rx;
         struct leat_peer a, b;
 
@@ -143,7 +143,7 @@ Test(peer, each_call_gives_a_descriptor_of_its_own) {
 
 /* By descriptors and not by numbers: the child that uses the sender has another pid. */
 Test(peer, is_who_connected_and_not_who_sends) {
-        number_sender tx;
+        number_sender tx = { 0 };
         number_receiver rx;
         struct leat_peer peer;
         number got;
@@ -168,7 +168,7 @@ Test(peer, is_who_connected_and_not_who_sends) {
 
 Test(peer, of_a_receiver_that_no_server_accepted_is_not_known) {
         struct leat_peer peer = { .pid = 77 };
-        number_sender tx, joined;
+        number_sender tx = { 0 }, joined = { 0 };
         number_receiver rx, accepted;
         parcel_sender out;
         parcel_receiver in;
@@ -197,7 +197,7 @@ Test(peer, of_a_receiver_that_no_server_accepted_is_not_known) {
 static void without_a_free_descriptor_it_says_so(void) {
         struct leat_peer peer = { .pid = 77 };
         struct rlimit limit;
-        number_sender tx;
+        number_sender tx = { 0 };
         number_receiver rx;
 
         check_equal(number_connect(number_server_name(server), &tx, LEAT_NOW), 0);
@@ -233,7 +233,7 @@ static void forbid_pidfds(void) {
 }
 
 static void an_older_system_gives_all_but_the_pidfd(void) {
-        number_sender tx;
+        number_sender tx = { 0 };
         number_receiver rx;
         struct leat_peer peer;
 
