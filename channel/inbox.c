@@ -178,10 +178,10 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
         return r;
 }
 
-static int refer_endpoint(const struct leat_field *wanted, struct connection *connection,
+static int refer_endpoint(const struct leat_type *type, struct connection *connection,
                           const struct plan **plan, void *object, void *field) {
         struct endpoint_field endpoint = { .object = object };
-        int r = plan_get(wanted->type(), plan);
+        int r = plan_get(type, plan);
 
         if (r < 0)
                 return r;
@@ -191,8 +191,8 @@ static int refer_endpoint(const struct leat_field *wanted, struct connection *co
         return 0;
 }
 
-static int refer_receiver(const struct leat_field *wanted, struct leat_receiver *receiver, void *field) {
-        int r = refer_endpoint(wanted, receiver->connection, &receiver->plan, receiver, field);
+static int refer_receiver(const struct leat_type *type, struct leat_receiver *receiver, void *field) {
+        int r = refer_endpoint(type, receiver->connection, &receiver->plan, receiver, field);
 
         if (r != 0)
                 return r;
@@ -216,13 +216,14 @@ static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
         return false;
 }
 
-int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field) {
+int inbox_refer_as(struct inbox *inbox, uint64_t index, unsigned kind, const struct leat_type *type,
+                   void *field) {
         struct inbox_slot *slot;
 
         if (index >= inbox->count)
                 return LEAT_MALFORMED;
         slot = &inbox->slots[index];
-        if (slot->used || !is_wanted(slot, wanted->kind))
+        if (slot->used || !is_wanted(slot, kind))
                 return LEAT_MALFORMED;
         slot->used = true;
         switch (slot->kind) {
@@ -240,12 +241,16 @@ int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wa
                 return 0;
         }
         case HANDLE_SENDER:
-                return refer_endpoint(wanted, slot->sender->connection, &slot->sender->plan, slot->sender,
+                return refer_endpoint(type, slot->sender->connection, &slot->sender->plan, slot->sender,
                                       field);
         case HANDLE_RECEIVER:
-                return refer_receiver(wanted, slot->receiver, field);
+                return refer_receiver(type, slot->receiver, field);
         }
         return LEAT_MALFORMED;
+}
+
+int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field) {
+        return inbox_refer_as(inbox, index, wanted->kind, wanted->type ? wanted->type() : NULL, field);
 }
 
 int inbox_empty(struct inbox *inbox) {

@@ -35,6 +35,10 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
  * before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */
 int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field);
 
+/* The same for what is wanted outside of a message: enum leat_kind, and an endpoint's type. */
+int inbox_refer_as(struct inbox *inbox, uint64_t index, unsigned kind, const struct leat_type *type,
+                   void *field);
+
 /* Closes what was not taken. 0; -ENOBUFS as above. */
 int inbox_empty(struct inbox *inbox);
 

@@ -19,9 +19,9 @@
 /* So many are let in at a time, before those who are in already are heard again. */
 #define BATCH 64
 
-/* So often an accept looks at what is there before it looks at its deadline: enough for all who stood there when it was called, but a crowd
- * must not keep it. */
-#define MAX_ROUNDS 128
+/* So often an accept looks at what is there before it looks at its deadline: enough for a thousand who stood there when it was called, but a
+ * crowd must not keep it. */
+#define MAX_ROUNDS 16
 
 struct ways {
         int backlog; /* Those who may stand before the door, see listen(2). */

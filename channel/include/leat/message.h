@@ -40,7 +40,7 @@
  * compile.
  *
  * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning of each
- * call is written in leat/endpoint.h, leat/set.h and leat/server.h under the name in parentheses. All are static
+ * call is written in leat/endpoint.h, leat/set.h, leat/server.h and leat/spawn.h under the name in parentheses. All are static
  * inline functions.
  *
  *     const char *T_schema()                                                 (leat_type_schema)
@@ -72,6 +72,9 @@
  *     int  T_accept(T_server_end, T_receiver *ret_rx, T *ret_first, leat_deadline)   (leat_server_accept)
  *     int  T_peer(T_receiver, struct leat_peer *ret)                         (leat_receiver_peer)
  *     int  T_connect(const char *name, T_sender *ret_tx, leat_deadline)      (leat_connect)
+ *     int  T_spawn_sender(char *const *argv, T_sender *give, struct leat_process *ret)       (leat_spawn)
+ *     int  T_spawn_receiver(char *const *argv, T_receiver *give, struct leat_process *ret)
+ *     int  T_inherited_sender(T_sender *ret), T_inherited_receiver(T_receiver *ret)          (leat_inherited_sender)
  *
  * Four words say who owns what. To *borrow*: to use without owning; the default everywhere. To *give*: in a message,
  * `.done = reply_sender_give(&tx)` closes tx here once the send succeeded; a failed send keeps it. Without give, a
@@ -88,6 +91,7 @@
 #include "leat/fields.h"
 #include "leat/server.h"
 #include "leat/set.h"
+#include "leat/spawn.h"
 #include "leat/type.h"
 
 /* An optional that is there: .error = LEAT_SOME("no such file"). */
@@ -221,6 +225,8 @@
         LEAT_HANDLE_FUNCTIONS_(T, receiver)                                                             \
         LEAT_MESSAGE_FUNCTIONS_(T)                                                                      \
         LEAT_SERVER_FUNCTIONS_(T)                                                                       \
+        LEAT_SPAWN_FUNCTIONS_(T, sender)                                                                \
+        LEAT_SPAWN_FUNCTIONS_(T, receiver)                                                              \
         LEAT_NEED_SEMICOLON_
 
 #define LEAT_CHANNEL_FUNCTIONS_(T)                                                                      \
@@ -334,6 +340,25 @@
         LEAT_FUNCTION_ int T##_send_encoded(T##_sender sender_, leat_encoded encoded_, leat_deadline deadline_) \
         {                                                                                               \
                 return leat_sender_send_encoded(sender_.object, encoded_, deadline_);                   \
+        }
+
+#define LEAT_SPAWN_FUNCTIONS_(T, end)                                                                   \
+        LEAT_FUNCTION_ int T##_spawn_##end(char *const *argv_, T##_##end *end_,                         \
+                                           struct leat_process *ret_process_)                           \
+        {                                                                                               \
+                struct leat_spawn_options what_ = { argv_, NULL, NULL, NULL, LEAT_NOW };                        \
+                                                                                                        \
+                what_.give_##end = &end_->object;                                                       \
+                return leat_spawn(&what_, ret_process_);                                                \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_inherited_##end(T##_##end *ret_end_)                                     \
+        {                                                                                               \
+                T##_##end taken_ = { NULL, NULL };                                                      \
+                int r_ = leat_inherited_##end(T##_type(), &taken_.object);                              \
+                                                                                                        \
+                if (r_ == 0)                                                                            \
+                        *ret_end_ = taken_;                                                             \
+                return r_;                                                                              \
         }
 
 #define LEAT_SERVER_FUNCTIONS_(T)                                                                       \
