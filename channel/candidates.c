@@ -185,7 +185,7 @@ static int keep(struct candidates *candidates, struct candidate *candidate) {
 
 int candidates_add(struct candidates *candidates, int fd, const struct leat_type *type,
                    struct leat_receiver **ret_receiver, void *ret_first) {
-        struct candidate *candidate;
+        struct candidate *candidate = NULL;
         int r = make_candidate(candidates, fd, &candidate);
 
         if (r == 0)

@@ -394,9 +394,10 @@ class SlowClients(OneKernel):
         greedy.socket.close()
         self.client(plugin)  # Its id is free again.
 
-    def refused(self, asker):
+    def refused(self, asker, *reasons):
         got = asker.read_until(lambda m: m["Header"]["MessageType"] == "Error")
-        self.assertEqual(got["Payload"], {"Code": "RateLimited", "Message": "the target is too far behind"})
+        self.assertEqual(got["Payload"]["Code"], "RateLimited")
+        self.assertIn(got["Payload"]["Message"], reasons or ("the target is too far behind",))
         return got["Header"]["CorrelationId"]
 
     def check_requests(self, slow, asker, plugin, asker_id, ids, refused):
@@ -468,7 +469,9 @@ class SlowClients(OneKernel):
         for thread in asking, *others:
             thread.start()
         try:
-            refused = [self.refused(asker) for _ in range(2000)]
+            # Which of them has its bound first is a matter of who stands still when.
+            refused = [self.refused(asker, "the target is too far behind", "too many requests wait for an answer")
+                       for _ in range(2000)]
         finally:
             asking.join()
             done.set()
