@@ -185,11 +185,12 @@ static int keep(struct candidates *candidates, struct candidate *candidate) {
 
 int candidates_add(struct candidates *candidates, int fd, const struct leat_type *type,
                    struct leat_receiver **ret_receiver, void *ret_first) {
-        struct candidate *candidate = NULL;
+        struct candidate *candidate;
         int r = make_candidate(candidates, fd, &candidate);
 
-        if (r == 0)
-                r = candidates_hear(candidates, candidate, type, ret_receiver, ret_first);
+        if (r < 0)
+                return r;
+        r = candidates_hear(candidates, candidate, type, ret_receiver, ret_first);
         return r == LEAT_EMPTY ? keep(candidates, candidate) : r;
 }
 
