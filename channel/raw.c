@@ -42,17 +42,19 @@ static void keep_loan(struct leat_sender *sender, void *room, size_t size, bool 
 
 /* Waits for room in the lane; what no record can hold, and what goes by the socket, is written in memory. */
 static int loan_slowly(struct leat_sender *sender, size_t size, leat_deadline deadline) {
-        bool in_lane = sender->lane && !lane_writer_is_inherited(sender->lane);
         void *room;
-        int r = LEAT_TOO_LARGE;
+        int r;
 
-        if (in_lane)
+        if (sender->lane && !lane_writer_is_inherited(sender->lane)) {
                 r = lane_writer_loan(sender->lane, size, deadline, &room);
-        in_lane = in_lane && r != LEAT_TOO_LARGE;
-        if (!in_lane)
-                r = loan_memory(sender, size, &room);
+                if (r == 0)
+                        keep_loan(sender, room, size, true);
+                if (r != LEAT_TOO_LARGE)
+                        return r;
+        }
+        r = loan_memory(sender, size, &room);
         if (r == 0)
-                keep_loan(sender, room, size, in_lane);
+                keep_loan(sender, room, size, false);
         return r;
 }
 
