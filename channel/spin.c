@@ -16,7 +16,7 @@
 
 #include "deadline.h"
 
-#define MAX_SKIPS      64U
+#define MAX_FAILURES   6U /* That count: 1 << 6 waits in a row go without a spin. */
 #define MAX_DOUBTS     6U /* 64 short sleeps. */
 #define SHORT_SLEEP_NS (2 * SPIN_NS)
 #define PAUSED_LOOKS   32U              /* Between two readings of the clock; some microsecond. */
@@ -55,7 +55,7 @@ bool spin_may(struct spinner *spinner, uint32_t other_core) {
 }
 
 static bool fail(struct spinner *spinner) {
-        spinner->skips = spinner->failures < MAX_DOUBTS ? 1U << spinner->failures : MAX_SKIPS;
+        spinner->skips = 1U << (spinner->failures < MAX_FAILURES ? spinner->failures : MAX_FAILURES);
         spinner->failures++;
         if (spinner->doubts < MAX_DOUBTS)
                 spinner->doubts++;
@@ -69,7 +69,8 @@ static bool lend_core(int64_t now) {
 }
 
 static bool give_up(struct spinner *spinner) {
-        spinner->failures = spinner->doubts = MAX_DOUBTS;
+        spinner->failures = MAX_FAILURES;
+        spinner->doubts = MAX_DOUBTS;
         return fail(spinner);
 }
 
