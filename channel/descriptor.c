@@ -63,7 +63,8 @@ enum descriptor_kind descriptor_identify(int fd) {
         return socket_option(fd, SO_DOMAIN) < 0 ? DESCRIPTOR_UNKNOWN : DESCRIPTOR_OTHER_SOCKET;
 }
 
-/* Whether no descriptor waits in a socket of ours, as proc(5) says since Linux 5.9, without a lock that anybody else can hold. */
+/* Whether no descriptor waits in a socket of ours. The system counts them, and says so in /proc/PID/fdinfo (unix_show_fdinfo in its
+ * net/unix/af_unix.c), without a lock that anybody else can hold. Where it does not, or there is no /proc, nothing is known. */
 static bool is_known_to_hold_none(int fd) {
         char path[64], text[512];
         close_cleanup int info = -1;

@@ -74,6 +74,7 @@ static int show(struct leat_receiver *receiver, const struct plan *plan, const s
         return r;
 }
 
+/* Not compiled into its caller, whose fast way would save registers for it. */
 static __attribute__((noinline)) int recv_slowly(struct leat_receiver *receiver, const struct leat_type *type,
                                                  void *ret_message, leat_deadline deadline) {
         struct incoming incoming;

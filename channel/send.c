@@ -116,6 +116,7 @@ static int check_sender(struct leat_sender *sender, const struct leat_type *type
         return sender_plan_for(sender, type, ret_plan);
 }
 
+/* Not compiled into its caller, whose fast way would save registers for it. */
 static __attribute__((noinline)) int send_slowly(struct leat_sender *sender, const struct leat_type *type,
                                                  const void *message, leat_deadline deadline) {
         struct transmission transmission;
