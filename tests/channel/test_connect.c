@@ -13,20 +13,19 @@
 #include <leat/leat.h>
 
 #include "newcomer.h"
+#include "servers_folder.h"
 #include "support.h"
 
 LEAT_MESSAGE(number, (u64, value));
 
 enum { MOST = 200 };
 
-static int before, n_before_the_door, door[MOST];
-static char *folder, *name;
+static int n_before_the_door, door[MOST];
+static char *name;
 static number_server_end server;
 
 static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
+        enter_folder();
         cr_assert_eq(number_server(&server), 0);
         name = strdup(number_server_name(server));
 }
@@ -36,8 +35,7 @@ static void finish(void) {
                 close(door[--n_before_the_door]);
         number_server_close(&server);
         free(name);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
+        leave_folder();
 }
 
 TestSuite(connect, .init = start, .fini = finish);
@@ -81,7 +79,8 @@ Test(connect, a_try_does_not_wait) {
         int tries = 0;
 
         fill_the_door();
-        for (int round = 0; round < 50 && tries < 100; round++) { /* Unless the machine is too busy to tell. */
+        for (int round = 0; round < 50 && tries < 100;
+             round++) { /* Unless the machine is too busy to tell. */
                 start_ms = clock_ms();
                 for (tries = 0; tries < 100 && clock_ms() - start_ms < 90; tries++)
                         cr_assert_eq(number_connect(name, &tx, LEAT_NOW), LEAT_TIMEOUT);

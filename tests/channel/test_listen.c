@@ -14,26 +14,13 @@
 
 #include "in_child.h"
 #include "newcomer.h"
+#include "servers_folder.h"
 #include "support.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(request, (u64, client), (u64, count), (sender, number, reply));
 
-static int before;
-static char *folder;
-
-static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
-}
-
-static void finish(void) {
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
-}
-
-TestSuite(listen, .init = start, .fini = finish);
+TestSuite(listen, .init = enter_folder, .fini = leave_folder);
 
 static request_server_end open_server(void) {
         request_server_end server;
@@ -162,7 +149,8 @@ static void answer(struct guest *guest, const request *asked) {
         cr_assert_eq(asked->client, guest->client);
         cr_assert_eq(asked->count, guest->next);
         guest->next++;
-        cr_assert_eq(number_send(asked->reply, &(number){ asked->client * 1000 + asked->count }, LEAT_NOW), 0);
+        cr_assert_eq(number_send(asked->reply, &(number){ asked->client * 1000 + asked->count }, LEAT_NOW),
+                     0);
 }
 
 static void let_in(request_server_end server, leat_set set, struct guest *guests, size_t *n_guests) {
@@ -311,7 +299,8 @@ static pid_t ask(request_server_end server, bool end) {
         cr_assert_eq(number_channel(&reply, &answers), 0);
         cr_assert_eq(request_connect(request_server_name(server), &tx, LEAT_NOW), 0);
         cr_assert_eq(
-                request_send(tx, &(request){ .count = end, .reply = number_sender_give(&reply) }, LEAT_NOW), 0);
+                request_send(tx, &(request){ .count = end, .reply = number_sender_give(&reply) }, LEAT_NOW),
+                0);
         cr_assert_eq(number_recv(answers, &answer, leat_after_ms(30000)), 0);
         number_receiver_close(&answers);
         request_sender_close(&tx);

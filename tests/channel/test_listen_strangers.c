@@ -16,26 +16,22 @@
 
 #include "in_child.h"
 #include "newcomer.h"
+#include "servers_folder.h"
 #include "support.h"
 
 LEAT_MESSAGE(request, (u64, client), (bytes, data), (descriptor, file));
 LEAT_MESSAGE(other, (string, words));
 
-static int before;
-static char *folder;
 static request_server_end server;
 
 static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
+        enter_folder();
         cr_assert_eq(request_listen(&server), 0);
 }
 
 static void finish(void) {
         request_server_close(&server);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
+        leave_folder();
 }
 
 TestSuite(listen_strangers, .init = start, .fini = finish);
@@ -139,7 +135,8 @@ Test(listen_strangers, half_done_ones_keep_nobody_out) {
         int fds[60], null = dup(0);
 
         for (int i = 0; i < 60; i++) {
-                struct forgery half = forge(request_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07", 2);
+                struct forgery half =
+                        forge(request_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07", 2);
 
                 fds[i] = newcomer(request_server_name(server));
                 if (i % 3 > 0)
@@ -301,7 +298,8 @@ Test(listen_strangers, a_flood_of_messages_waits_in_its_own_channel) {
         int r;
 
         cr_assert_eq(request_connect(request_server_name(server), &tx, LEAT_NOW), 0);
-        while ((r = request_send(tx, &(request){ .client = n, .data = { data, sizeof(data) } }, LEAT_NOW)) == 0)
+        while ((r = request_send(tx, &(request){ .client = n, .data = { data, sizeof(data) } }, LEAT_NOW)) ==
+               0)
                 cr_assert_lt(++n, 100000);
         cr_assert_eq(r, LEAT_FULL);
         cr_assert_eq(request_accept(server, &rx, &got, LEAT_NOW), 0);

@@ -18,6 +18,7 @@
 #include <leat/leat.h>
 
 #include "in_child.h"
+#include "servers_folder.h"
 #include "support.h"
 
 #ifndef SO_PEERPIDFD
@@ -27,21 +28,16 @@
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(parcel, (receiver, number, numbers));
 
-static int before;
-static char *folder;
 static number_server_end server;
 
 static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
+        enter_folder();
         cr_assert_eq(number_listen(&server), 0);
 }
 
 static void finish(void) {
         number_server_close(&server);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
+        leave_folder();
 }
 
 TestSuite(peer, .init = start, .fini = finish);

@@ -18,15 +18,14 @@
 #include "decode.h"
 #include "greeting.h"
 
+#include "newcomer.h"
+#include "servers_folder.h"
 #include "stranger.h"
 #include "support.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(hello, (u64, pid), (sender, number, reply), (string, next_server));
 LEAT_MESSAGE(other, (string, words));
-
-static int before;
-static char *folder;
 
 static int count_entries(const char *path) {
         DIR *all = opendir(path);
@@ -39,34 +38,13 @@ static int count_entries(const char *path) {
         return count;
 }
 
-static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
-}
-
-static void finish(void) {
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
-}
-
-TestSuite(server, .init = start, .fini = finish);
+TestSuite(server, .init = enter_folder, .fini = leave_folder);
 
 static hello_server_end open_server(void) {
         hello_server_end server;
 
         cr_assert_eq(hello_server(&server), 0);
         return server;
-}
-
-/* A raw client: connected, and nothing said. */
-static int stranger(hello_server_end server) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-        strcpy(address.sun_path, hello_server_name(server));
-        check(connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0);
-        return fd;
 }
 
 static const struct plan *plan_of(const struct leat_type *type) {
@@ -207,7 +185,7 @@ Test(server, silent_clients_do_not_use_the_shot_up_however_many) {
         hello got;
 
         for (int i = 0; i < 40; i++)
-                fds[i] = stranger(server);
+                fds[i] = newcomer(hello_server_name(server));
         cr_assert_eq(hello_accept(server, &rx, &got, LEAT_NOW), LEAT_EMPTY);
         cr_assert_eq(hello_accept(server, &rx, &got, leat_after_ms(5)), LEAT_TIMEOUT);
         cr_assert_eq(hello_connect(hello_server_name(server), &tx, LEAT_NOW), 0);
@@ -251,7 +229,7 @@ Test(server, broken_clients_do_not_use_it_up) {
                 struct forgery bad = greeting;
                 char byte;
 
-                fd = stranger(server);
+                fd = newcomer(hello_server_name(server));
                 switch (i) {
                 case 0:
                         send(fd, "rubbish", 7, MSG_NOSIGNAL);
@@ -300,7 +278,7 @@ Test(server, broken_clients_do_not_use_it_up) {
                 close(fd);
         }
         close(null);
-        fd = stranger(server);
+        fd = newcomer(hello_server_name(server));
         cr_assert_geq(send_forgery(fd, &greeting), 0);
         bad_message = forge(hello_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07\xc0\xa0", 4);
         cr_assert_geq(send_forgery(fd, &bad_message), 0);
@@ -330,8 +308,9 @@ static int come_in_version(hello_server_end server, uint8_t version, bool greets
         uint8_t body[FINGERPRINT_MAX_WIRE];
         size_t size = fingerprint_write(&plan_of(hello_type())->fingerprint, body);
         struct forgery greeting = forge(hello_type(), PACKET_GREETING, 0, body, size);
-        struct forgery first = forge(hello_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07\xc0\xa0", 4);
-        int fd = stranger(server);
+        struct forgery first =
+                forge(hello_type(), PACKET_MESSAGE, ENCODING_MESSAGEPACK, "\x93\x07\xc0\xa0", 4);
+        int fd = newcomer(hello_server_name(server));
 
         *(greets_well ? first.start : greeting.start) = version;
         cr_assert_geq(send_forgery(fd, &greeting), 0);
@@ -492,7 +471,8 @@ Test(server, works_without_a_runtime_folder) {
 
         unsetenv("XDG_RUNTIME_DIR");
         server = open_server();
-        cr_assert_eq(strncmp(hello_server_name(server), temp ? temp : "/tmp", strlen(temp ? temp : "/tmp")), 0);
+        cr_assert_eq(strncmp(hello_server_name(server), temp ? temp : "/tmp", strlen(temp ? temp : "/tmp")),
+                     0);
         cr_assert_eq(hello_connect(hello_server_name(server), &tx, LEAT_NOW), 0);
         cr_assert_eq(hello_send(tx, &(hello){ .pid = 1 }, LEAT_NOW), 0);
         expect_hello(&server, 1);
@@ -531,7 +511,9 @@ Test(server, introduces_a_child_that_sends_its_parent_a_sender) {
                 watchdog(30);
                 check_equal(number_channel(&reply, &answers), 0);
                 check_equal(hello_connect(hello_server_name(server), &tx, LEAT_FOREVER), 0);
-                check_equal(hello_send(tx, &(hello){ .pid = 1, .reply = number_sender_give(&reply) }, LEAT_FOREVER), 0);
+                check_equal(hello_send(tx, &(hello){ .pid = 1, .reply = number_sender_give(&reply) },
+                                       LEAT_FOREVER),
+                            0);
                 check_equal(number_recv(answers, &answer, LEAT_FOREVER), 0);
                 check_equal(answer.value, 42);
                 _exit(0);
@@ -563,7 +545,9 @@ Test(server, a_chain_of_two) {
                 watchdog(30);
                 check_equal(hello_server(&second), 0);
                 check_equal(hello_connect(hello_server_name(server), &tx, LEAT_FOREVER), 0);
-                check_equal(hello_send(tx, &(hello){ .next_server = hello_server_name(second) }, LEAT_FOREVER), 0);
+                check_equal(
+                        hello_send(tx, &(hello){ .next_server = hello_server_name(second) }, LEAT_FOREVER),
+                        0);
                 check_equal(hello_accept(second, &rx, &got, LEAT_FOREVER), 0);
                 check_equal(got.pid, 77);
                 hello_server_close(&second);

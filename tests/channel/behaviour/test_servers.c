@@ -8,23 +8,10 @@
 
 #include "servers.h"
 
+#include "servers_folder.h"
 #include "support.h"
 
-static int before;
-static char *folder;
-
-static void start(void) {
-        folder = temp_folder();
-        setenv("XDG_RUNTIME_DIR", folder, 1);
-        before = count_descriptors();
-}
-
-static void finish(void) {
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-        temp_folder_remove(&folder);
-}
-
-TestSuite(servers, .init = start, .fini = finish);
+TestSuite(servers, .init = enter_folder, .fini = leave_folder);
 
 static hello_server_end open_server(bool for_many) {
         hello_server_end server;
@@ -196,7 +183,9 @@ static void a_chain_of_two_servers(bool for_many) {
                 watchdog(30);
                 check_equal(for_many ? hello_listen(&second) : hello_server(&second), 0);
                 check_equal(hello_connect(hello_server_name(server), &tx, LEAT_FOREVER), 0);
-                check_equal(hello_send(tx, &(hello){ .next_server = hello_server_name(second) }, LEAT_FOREVER), 0);
+                check_equal(
+                        hello_send(tx, &(hello){ .next_server = hello_server_name(second) }, LEAT_FOREVER),
+                        0);
                 check_equal(hello_accept(second, &rx, &got, LEAT_FOREVER), 0);
                 check(strcmp(got.text, "to the second") == 0);
                 hello_server_close(&second);
