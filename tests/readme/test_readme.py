@@ -16,12 +16,12 @@ import time
 import unittest
 
 import extract
+from compile import compile
 
 ROOT = pathlib.Path(sys.argv[1])
 BUILD = pathlib.Path(sys.argv[2])
 COMPILER = sys.argv[3:]
 FILES = extract.files((ROOT / "README.md").read_text())
-WARNINGS = "-std=gnu11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror".split()
 
 
 class Readme(unittest.TestCase):
@@ -35,10 +35,7 @@ class Readme(unittest.TestCase):
             (self.folder / name).write_text(FILES[name])
 
     def compile(self, source, program, *libraries):
-        includes = [f"-I{ROOT}/channel/include", f"-I{ROOT}/kernel/include"]
-        link = [f"-L{BUILD}/lib", f"-Wl,-rpath,{BUILD}/lib", *libraries]
-        command = [*COMPILER, *WARNINGS, *includes, source, "-o", program, *link]
-        subprocess.run(command, cwd=self.folder, check=True)
+        compile(ROOT, BUILD, COMPILER, self.folder, [source], program, *libraries)
 
 
 class TwoPrograms(Readme):

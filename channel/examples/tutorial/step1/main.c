@@ -1,0 +1,63 @@
+/* Starts a worker, and sends it jobs. */
+#include "protocol.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct worker {
+        pthread_t thread;
+        job_receiver jobs;
+        bool started;
+};
+
+static void *run(void *argument) {
+        struct worker *worker = argument;
+
+        return work(worker->jobs) == 0 ? NULL : worker;
+}
+
+static int start(struct worker *worker, job_sender *ret_jobs) {
+        int r = job_channel(ret_jobs, &worker->jobs);
+
+        if (r != 0)
+                return r;
+        r = -pthread_create(&worker->thread, NULL, run, worker);
+        worker->started = r == 0;
+        if (r != 0)
+                job_receiver_close(&worker->jobs);
+        return r;
+}
+
+static int wait_for(struct worker *worker) {
+        void *failed;
+
+        if (!worker->started)
+                return 1;
+        return pthread_join(worker->thread, &failed) == 0 && failed == NULL ? 0 : 1;
+}
+
+static int send_jobs(job_sender jobs) {
+        int32_t numbers[] = { 19, 20, 3 };
+        int r = 0;
+
+        for (size_t n = 1; r == 0 && n <= 3; n++) {
+                job next = { .numbers = { numbers, n } };
+
+                r = job_send(jobs, &next, leat_after_ms(5000));
+        }
+        return r;
+}
+
+int main(void) {
+        struct worker worker = { 0 };
+        job_sender jobs = { 0 };
+        int failed, r = start(&worker, &jobs);
+
+        if (r == 0)
+                r = send_jobs(jobs);
+        job_sender_close(&jobs); /* The worker does what is left, sees LEAT_DISCONNECTED, and ends. */
+        failed = wait_for(&worker);
+        if (r != 0)
+                fprintf(stderr, "main: %s\n", leat_strerror(r));
+        return r == 0 && !failed ? 0 : 1;
+}

@@ -1,0 +1,23 @@
+/* The worker's side: adds up the numbers of each job. */
+#include "protocol.h"
+#include <stdio.h>
+
+static int64_t sum_of(const job *next) {
+        int64_t sum = 0;
+
+        for (size_t i = 0; i < next->numbers.count; i++)
+                sum += next->numbers.items[i];
+        return sum;
+}
+
+int work(job_receiver jobs) {
+        job next;
+        int r;
+
+        while ((r = job_recv(jobs, &next, LEAT_FOREVER)) == 0)
+                printf("the sum is %lld\n", (long long) sum_of(&next));
+        if (r != LEAT_DISCONNECTED) /* The end that is expected: no sender is left, and all jobs are done. */
+                fprintf(stderr, "worker: %s\n", leat_strerror(r));
+        job_receiver_close(&jobs);
+        return r == LEAT_DISCONNECTED ? 0 : 1;
+}

@@ -1,0 +1,8 @@
+/* What the two sides share. */
+#include <leat/leat.h>
+
+LEAT_MESSAGE(total, (i64, sum));
+LEAT_MESSAGE(job, (array, i32, numbers), (sender, total, done)); /* A sender inside a message. */
+LEAT_REQUEST(job, done, total); /* Makes job_ask(): sends a job, waits for its total. */
+
+int work(job_receiver jobs); /* In worker.c. */
