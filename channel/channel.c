@@ -58,6 +58,8 @@ static void set_limits(struct leat_receiver *receiver, const struct leat_channel
                 return;
         if (options->message_limit > 0 && options->message_limit < RECEIVER_MESSAGE_LIMIT)
                 receiver->message_limit = options->message_limit;
+        if (options->handle_limit > 0 && options->handle_limit < LEAT_MAX_HANDLES)
+                receiver->handle_limit = options->handle_limit;
         if (options->lane_limit > 0)
                 receiver->lane_limit = options->lane_limit;
         if (options->lane_memory > 0)

@@ -80,12 +80,23 @@ static int take_sealed(struct leat_receiver *receiver, const struct packet *pack
         return r;
 }
 
+/* A packet that says it brings more handles than the receiver takes. */
+static bool has_too_many_handles(const struct leat_receiver *receiver, const uint8_t *packet, size_t size) {
+        size_t promised = packet_promised_descriptors(packet, size);
+
+        if (promised == 0 || packet[1] == PACKET_OFFER)
+                return false;
+        return promised - (packet[1] == PACKET_SEALED) > receiver->handle_limit;
+}
+
 static int check_descriptors(struct leat_receiver *receiver, const struct packet *packet,
                              const struct packet_header *header) {
         size_t promised = packet_promised_descriptors(packet->data, packet->size);
 
         if (header->n_handles > LEAT_MAX_HANDLES || packet->n_fds > promised)
                 return LEAT_MALFORMED;
+        if (has_too_many_handles(receiver, packet->data, packet->size))
+                return LEAT_TOO_LARGE;
         if (packet->fds_are_lost && receiver_takes_descriptors(receiver->plan) && packet->n_fds < promised) {
                 receiver->short_of_descriptors = true;
                 receiver->lost++;
@@ -201,7 +212,8 @@ static int look_before_taking(struct leat_receiver *receiver, int fd, leat_deadl
                 return r;
         promised = packet_promised_descriptors(start, size);
         if (descriptors_are_free(receiver, promised) ||
-            (size >= PACKET_HEADER_SIZE && start[1] == PACKET_OFFER))
+            (size >= PACKET_HEADER_SIZE && start[1] == PACKET_OFFER) ||
+            has_too_many_handles(receiver, start, size))
                 return 0;
         /* What the last message brought and nobody took may be all that is missing: that message is over. */
         empty_inbox(receiver);

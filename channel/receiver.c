@@ -26,6 +26,7 @@ int receiver_create(struct connection *connection, const struct plan *plan,
         receiver->connection = connection;
         receiver->plan = plan;
         receiver->message_limit = RECEIVER_MESSAGE_LIMIT;
+        receiver->handle_limit = LEAT_MAX_HANDLES;
         receiver->lane_limit = LANES_DEFAULT_LIMIT;
         receiver->lane_memory = LANES_DEFAULT_MEMORY;
         poller_init(&receiver->poller);

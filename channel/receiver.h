@@ -24,6 +24,7 @@ struct leat_receiver {
         struct lanes *lanes;     /* NULL while there has been none. */
         const struct plan *plan; /* NULL while nobody knows as what type it arrived. */
         size_t message_limit;
+        size_t handle_limit;
         size_t lane_limit; /* Lanes at a time, and bytes of all their rings together. */
         size_t lane_memory;
 

@@ -193,6 +193,7 @@ Test(options, limits_beyond_the_ceiling_are_the_ceiling_and_zero_is_the_default)
                 { .lanes = LEAT_LANES_NEVER },
                 { .lanes = LEAT_LANES_NEVER,
                   .message_limit = SIZE_MAX,
+                  .handle_limit = LEAT_MAX_HANDLES + 1,
                   .lane_limit = 64,
                   .lane_memory = 256 * MIB },
                 { .lanes = LEAT_LANES_NEVER, .message_limit = ((size_t) 1 << 30) + 1 },
@@ -204,6 +205,7 @@ Test(options, limits_beyond_the_ceiling_are_the_ceiling_and_zero_is_the_default)
 
                 open_with(cases[i], &tx, &rx);
                 cr_assert_eq(rx.object->message_limit, (size_t) 1 << 30);
+                cr_assert_eq(rx.object->handle_limit, LEAT_MAX_HANDLES);
                 cr_assert_eq(rx.object->lane_limit, 64);
                 cr_assert_eq(rx.object->lane_memory, 256 * MIB);
                 send_and_receive(tx, rx, 1);

@@ -54,6 +54,10 @@ struct leat_channel_options {
          * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
          * lane (16 MiB at most), and so for all of them: lane_limit times as much. Default and ceiling: 1 GiB. */
         size_t message_limit;
+        /* The most handles that the receiver takes in one message, counted as leat_sender_send counts them: a receiver with
+         * lanes is several. A message with more is dropped there with LEAT_TOO_LARGE, its handles are closed, and not even a
+         * shortage of descriptors makes it wait. Default and ceiling: LEAT_MAX_HANDLES. */
+        size_t handle_limit;
         enum leat_lanes lanes;
         /* One order over all senders of the channel, in all processes: what was sent before is received before. There are
          * no lanes then, whatever else says so. */
