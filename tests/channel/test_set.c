@@ -3,11 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +12,6 @@
 #include "transport.h"
 
 LEAT_MESSAGE(number, (u64, value));
-LEAT_MESSAGE(blob, (u64, value), (bytes, data));
 
 static int before;
 static leat_set set;
@@ -306,101 +300,6 @@ Test(set, can_be_armed_and_polled_by_another_loop) {
         cr_assert_eq(leat_set_arm(set, &poll_fd.fd), 0);
         number_sender_close(&tx);
         number_receiver_close(&rx);
-}
-
-/* ---- many at once ---- */
-
-struct feeder {
-        blob_sender tx;
-        pthread_t thread;
-};
-
-static void *feed(void *data) {
-        static const size_t sizes[] = { 10, 1000, 70000, 1 << 20, 0 };
-        struct feeder *feeder = data;
-        unsigned char *bytes = calloc(1, 1 << 20);
-
-        for (uint64_t i = 0; i < 100; i++) {
-                size_t size = sizes[i % 5];
-
-                memset(bytes, (int) (i + 1), size);
-                check_equal(blob_send(feeder->tx, &(blob){ i, { bytes, size } }, LEAT_FOREVER), 0);
-        }
-        free(bytes);
-        blob_sender_close(&feeder->tx);
-        return NULL;
-}
-
-Test(set, five_channels_of_a_hundred_mixed_sizes_each_keep_their_order_and_count) {
-        struct feeder feeders[5];
-        blob_receiver rx[5];
-        uint64_t next[5] = { 0 }, key;
-        int open = 5;
-        blob got;
-
-        for (uint64_t i = 0; i < 5; i++) {
-                cr_assert_eq(blob_channel(&feeders[i].tx, &rx[i]), 0);
-                cr_assert_eq(blob_set_add(set, rx[i], i), 0);
-                pthread_create(&feeders[i].thread, NULL, feed, &feeders[i]);
-        }
-        while (open > 0) {
-                int r;
-
-                cr_assert_eq(leat_set_wait(set, &key, LEAT_FOREVER), 0);
-                r = blob_recv(rx[key], &got, LEAT_NOW);
-                if (r == LEAT_DISCONNECTED) {
-                        cr_assert_eq(next[key], 100);
-                        open--;
-                } else if (r == 0) {
-                        cr_assert_eq(got.value, next[key]++);
-                        for (size_t i = 0; i < got.data.size; i += 4097)
-                                cr_assert_eq(((const unsigned char *) got.data.data)[i], (unsigned char) (got.value + 1));
-                } else {
-                        cr_assert_eq(r, LEAT_EMPTY);
-                }
-        }
-        for (int i = 0; i < 5; i++) {
-                pthread_join(feeders[i].thread, NULL);
-                blob_receiver_close(&rx[i]);
-        }
-}
-
-Test(set, a_waiter_that_is_stopped_and_continued_misses_nothing) {
-        number_sender tx, back_tx;
-        number_receiver rx, back_rx;
-        int status;
-        pid_t child;
-        number got;
-
-        cr_assert_eq(number_channel(&tx, &rx), 0);
-        cr_assert_eq(number_channel(&back_tx, &back_rx), 0);
-        child = fork();
-        if (child == 0) {
-                uint64_t key;
-
-                watchdog(30);
-                number_sender_close(&tx);
-                check_equal(number_set_add(set, rx, 3), 0);
-                check_equal(number_send(back_tx, &(number){ 0 }, LEAT_FOREVER), 0);
-                while (leat_set_wait(set, &key, leat_after_ms(30000)) == 0 && number_recv(rx, &got, LEAT_NOW) == 0)
-                        check_equal(number_send(back_tx, &got, LEAT_FOREVER), 0);
-                _exit(0);
-        }
-        number_receiver_close(&rx);
-        number_sender_close(&back_tx);
-        cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(30000)), 0);
-        for (uint64_t i = 1; i <= 5; i++) {
-                kill(child, SIGSTOP);
-                cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
-                cr_assert_eq(number_send(tx, &(number){ i }, LEAT_NOW), 0);
-                cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(5)), LEAT_TIMEOUT);
-                kill(child, SIGCONT);
-                cr_assert_eq(number_recv(back_rx, &got, leat_after_ms(30000)), 0);
-                cr_assert_eq(got.value, i);
-        }
-        number_sender_close(&tx);
-        cr_assert_eq(wait_for_exit(child), 0);
-        number_receiver_close(&back_rx);
 }
 
 /* ---- members with lanes ---- */

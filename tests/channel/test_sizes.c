@@ -123,19 +123,6 @@ Test(sizes, a_large_message_waits_in_a_channel_and_needs_no_receiver_to_be_sent)
         free(data);
 }
 
-Test(sizes, fifty_mebibytes_five_times) {
-        unsigned char *data = make_pattern(50 << 20);
-        blob_sender tx;
-        blob_receiver rx;
-
-        cr_assert_eq(blob_channel(&tx, &rx), 0);
-        for (size_t i = 0; i < 5; i++)
-                round_trip(tx, rx, data, (size_t) (46 + i) << 20);
-        blob_sender_close(&tx);
-        blob_receiver_close(&rx);
-        free(data);
-}
-
 Test(sizes, only_a_few_large_messages_wait_at_once) {
         unsigned char *data = make_pattern(1 << 20);
         blob_sender tx;
