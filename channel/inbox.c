@@ -216,6 +216,20 @@ static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {
         return false;
 }
 
+static bool is_taken(const struct inbox_slot *slot) {
+        switch (slot->kind) {
+        case HANDLE_DESCRIPTOR:
+                return slot->descriptor < 0;
+        case HANDLE_MEMORY:
+                return !slot->memory;
+        case HANDLE_SENDER:
+                return !slot->sender;
+        case HANDLE_RECEIVER:
+                return !slot->receiver;
+        }
+        return true;
+}
+
 int inbox_refer_as(struct inbox *inbox, uint64_t index, unsigned kind, const struct leat_type *type,
                    void *field) {
         struct inbox_slot *slot;
@@ -226,6 +240,8 @@ int inbox_refer_as(struct inbox *inbox, uint64_t index, unsigned kind, const str
         if (slot->used || !is_wanted(slot, kind))
                 return LEAT_MALFORMED;
         slot->used = true;
+        if (is_taken(slot))
+                return 0;
         switch (slot->kind) {
         case HANDLE_DESCRIPTOR: {
                 leat_descriptor descriptor = { .number_plus_one = slot->descriptor + 1,

@@ -31,8 +31,8 @@ struct inbox {
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit);
 
-/* Lets a field of a message refer to handle `index`: writes the field at `field`. 0; LEAT_MALFORMED (no such handle, used
- * before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */
+/* Lets a field of a message refer to handle `index`: writes the field at `field`, which stays as it is when the handle was taken
+ * already. 0; LEAT_MALFORMED (no such handle, used before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */
 int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field);
 
 /* The same for what is wanted outside of a message: enum leat_kind, and an endpoint's type. */

@@ -12,6 +12,7 @@
 #include "leat/set.h"
 #include "leat/shared_memory.h"
 #include "leat/type.h"
+#include "leat/undecoded.h"
 #include "leat/version.h"
 
 #endif

@@ -40,8 +40,8 @@
  * compile.
  *
  * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning of each
- * call is written in leat/endpoint.h, leat/set.h, leat/server.h and leat/spawn.h under the name in parentheses. All are static
- * inline functions.
+ * call is written in leat/endpoint.h, leat/undecoded.h, leat/set.h, leat/server.h and leat/spawn.h under the name in parentheses.
+ * All are static inline functions.
  *
  *     const char *T_schema()                                                 (leat_type_schema)
  *     int  T_channel(T_sender *ret_tx, T_receiver *ret_rx)                    (leat_channel_open)
@@ -60,6 +60,9 @@
  *     T_sender   T_sender_give(T_sender *), T_sender_take(T_sender *field)
  *     T_receiver T_receiver_give(T_receiver *), T_receiver_take(T_receiver *field)
  *     int  T_copy(const T *, T *ret_copy), void T_free(T *copy)              (leat_message_copy)
+ *     int  T_recv_undecoded(T_receiver, leat_undecoded *ret, leat_deadline)  (leat_receiver_recv_undecoded)
+ *     int  T_decode(leat_undecoded, T *ret_message)                          (leat_undecoded_decode)
+ *     int  T_forward(T_sender, leat_undecoded *, leat_deadline)              (leat_sender_forward)
  *     int  T_encode(const T *, leat_encoded *ret), T_send_encoded(T_sender, leat_encoded, leat_deadline)
  *     int  T_set_add(leat_set, T_receiver, uint64_t key), T_set_add_sender(leat_set, T_sender, uint64_t key)
  *     int  T_server(T_server_end *ret)                                       (leat_server_open)
@@ -93,6 +96,7 @@
 #include "leat/set.h"
 #include "leat/spawn.h"
 #include "leat/type.h"
+#include "leat/undecoded.h"
 
 /* An optional that is there: .error = LEAT_SOME("no such file"). */
 #define LEAT_SOME(...) { true, __VA_ARGS__ }
@@ -260,6 +264,15 @@
         {                                                                                               \
                 return leat_receiver_recv(receiver_.object, T##_type(), ret_message_, deadline_);       \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_recv_undecoded(T##_receiver receiver_, leat_undecoded *ret_undecoded_,   \
+                                              leat_deadline deadline_)                                  \
+        {                                                                                               \
+                return leat_receiver_recv_undecoded(receiver_.object, ret_undecoded_, deadline_);       \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_forward(T##_sender sender_, leat_undecoded *undecoded_, leat_deadline deadline_) \
+        {                                                                                               \
+                return leat_sender_forward(sender_.object, undecoded_, deadline_);                      \
+        }                                                                                               \
         LEAT_FUNCTION_ int T##_arm(T##_receiver receiver_, int *ret_descriptor_)                        \
         {                                                                                               \
                 return leat_receiver_arm(receiver_.object, ret_descriptor_);                            \
@@ -332,6 +345,10 @@
         LEAT_FUNCTION_ void T##_free(T *copy_)                                                          \
         {                                                                                               \
                 leat_message_free(T##_type(), copy_);                                                   \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_decode(leat_undecoded undecoded_, T *ret_message_)                       \
+        {                                                                                               \
+                return leat_undecoded_decode(undecoded_, T##_type(), ret_message_);                     \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_encode(const T *message_, leat_encoded *ret_encoded_)                    \
         {                                                                                               \
