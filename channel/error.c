@@ -52,6 +52,8 @@ const char *leat_strerror(int result) {
                 return "the other side refused";
         case LEAT_MORE:
                 return "there is more to receive before polling";
+        case LEAT_WOKEN:
+                return "the wait was ended by a wake-up";
         case LEAT_VERSION_MISMATCH:
                 return "the other side speaks another version of the protocol than " WORD(LEAT_WIRE_VERSION);
         }

@@ -10,9 +10,10 @@
 #include "poller.h"
 #include "receiver.h"
 #include "spin.h"
+#include "wake.h"
 
 /* What a set registers with its poller, beside the lanes of its receivers. */
-enum { WATCHES_MEMBER = RECEIVER_LANE + 1 };
+enum { WATCHES_MEMBER = RECEIVER_LANE + 1, WATCHES_WAKE };
 
 struct member {
         uint64_t key;                   /* First, for the tree's comparison. */
@@ -32,7 +33,12 @@ struct leat_set_members {
         unsigned until_look; /* So many answers more, then the sockets are looked at. */
         unsigned gap;        /* So many the next time. */
         struct spinner spinner;
+        struct wake wake;
+        uint32_t wake_place;
 };
+
+/* Ready to be waited on in this process. 0; -EMFILE, -ENFILE, -ENOMEM, and the next use tries again. */
+int set_open(struct leat_set_members *set);
 
 /* A sender that got a lane is ready by that, and no longer by the channel's socket. 0; negative errno. */
 int set_watch_sender(struct leat_set_members *set, struct member *member);

@@ -27,6 +27,23 @@ static struct member *find_member(const struct leat_set_members *set, uint64_t k
         return found ? *found : NULL;
 }
 
+int set_open(struct leat_set_members *set) {
+        close_cleanup int fd = -1;
+        int r;
+
+        if (wake_is_open(&set->wake))
+                return 0;
+        r = wake_create_descriptor(&fd);
+        if (r < 0)
+                return r;
+        poller_remove(&set->poller, set->wake_place); /* The parent's. */
+        set->wake_place = POLLER_NOWHERE;
+        r = poller_add(&set->poller, fd, EPOLLIN | EPOLLET, WATCHES_WAKE, NULL, &set->wake_place);
+        if (r == 0)
+                wake_use(&set->wake, take_fd(&fd));
+        return r;
+}
+
 int leat_set_create(leat_set *ret_set) {
         struct leat_set_members *set;
         CALL_GUARD;
@@ -36,8 +53,11 @@ int leat_set_create(leat_set *ret_set) {
         if (!set)
                 return -ENOMEM;
         poller_init(&set->poller);
-        r = poller_open(&set->poller);
+        wake_init(&set->wake);
+        set->wake_place = POLLER_NOWHERE;
+        r = set_open(set);
         if (r < 0) {
+                poller_close(&set->poller);
                 free(set);
                 return r;
         }
@@ -67,7 +87,7 @@ static int add_member(leat_set set, struct member wanted, int fd, uint32_t event
 
         if (!set.object)
                 return -EBADF;
-        r = poller_open(&set.object->poller);
+        r = set_open(set.object);
         if (r < 0)
                 return r;
         member = malloc(sizeof(*member));
@@ -225,6 +245,13 @@ int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {
         return add_member(set, (struct member){ .key = key }, descriptor, wanted);
 }
 
+int leat_set_wake(leat_set set) {
+        if (!set.object)
+                return -EBADF;
+        wake_say(&set.object->wake);
+        return 0;
+}
+
 int leat_set_remove(leat_set set, uint64_t key) {
         struct member *member;
         CALL_GUARD;
@@ -247,5 +274,6 @@ void leat_set_close(leat_set *set) {
         while (closed->tree)
                 remove_member(closed, *(struct member **) closed->tree);
         poller_close(&closed->poller);
+        wake_close(&closed->wake);
         free(closed);
 }

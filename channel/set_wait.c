@@ -44,6 +44,8 @@ static const struct member *next_event(struct leat_set_members *set) {
         while (poller_next(&set->poller, &event)) {
                 struct member *member = event.owner;
 
+                if (event.kind == WATCHES_WAKE)
+                        continue; /* What was said is in its mark. */
                 if (event.kind == RECEIVER_LANE) {
                         lanes_notice(event.owner, event.events);
                         continue;
@@ -153,15 +155,19 @@ static int sleep_until(struct leat_set_members *set, leat_deadline deadline) {
 static int wait_for_member(struct leat_set_members *set, uint64_t *ret_key, leat_deadline deadline) {
         const struct member *member;
         bool has_waited = false;
-        int r = poller_open(&set->poller);
+        int r = set_open(set);
 
         if (r < 0)
                 return r;
+        if (wake_take(&set->wake))
+                return LEAT_WOKEN;
         if (set->turn && set->until_look == 0) {
                 (void) look(set);
                 has_waited = true;
         }
         while (!(member = next_ready(set))) {
+                if (wake_take(&set->wake))
+                        return LEAT_WOKEN;
                 if (has_waited && deadline_passed(deadline))
                         return deadline == LEAT_NOW ? LEAT_EMPTY : LEAT_TIMEOUT;
                 if (deadline != LEAT_NOW && spin(set))
@@ -180,9 +186,9 @@ int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
 
         if (!set.object)
                 return -EBADF;
-        /* While lanes are busy nothing below calls the system. */
+        /* While lanes are busy nothing below calls the system. Nobody said a word in this process: then its poller is open, too. */
         if (set.object->until_look > 0 && !poller_has_fetched(&set.object->poller) &&
-            set.object->poller.process == fork_generation()) {
+            wake_is_quiet(&set.object->wake, fork_generation())) {
                 member = next_with_lanes(set.object);
                 if (member) {
                         set.object->until_look--;
@@ -200,11 +206,11 @@ int leat_set_arm(leat_set set, int *ret_descriptor) {
 
         if (!set.object)
                 return -EBADF;
-        r = poller_open(&set.object->poller);
+        r = set_open(set.object);
         if (r < 0)
                 return r;
-        if (poller_has_fetched(&set.object->poller) || next_with_lanes(set.object) ||
-            !arm_lanes(set.object) || poller_is_readable(&set.object->poller))
+        if (wake_was_said(&set.object->wake) || poller_has_fetched(&set.object->poller) ||
+            next_with_lanes(set.object) || !arm_lanes(set.object) || poller_is_readable(&set.object->poller))
                 return LEAT_MORE;
         *ret_descriptor = set.object->poller.fd;
         return 0;

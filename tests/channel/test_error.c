@@ -9,7 +9,7 @@
 static const int outcomes[] = {
         LEAT_EMPTY,     LEAT_FULL,      LEAT_TIMEOUT,        LEAT_DISCONNECTED, LEAT_TYPE_MISMATCH,
         LEAT_MALFORMED, LEAT_TOO_LARGE, LEAT_NO_DESCRIPTORS, LEAT_REFUSED,      LEAT_MORE,
-        LEAT_VERSION_MISMATCH,
+        LEAT_WOKEN,     LEAT_VERSION_MISMATCH,
 };
 
 #define N_OUTCOMES (sizeof(outcomes) / sizeof(*outcomes))
@@ -32,7 +32,7 @@ Test(error, a_negative_errno_is_explained_like_strerror_does_in_english) {
 }
 
 Test(error, no_value_at_all_gives_null_or_an_empty_phrase) {
-        const int strange[] = { INT_MIN, INT_MIN + 1, -100000, -1, 11, 100000, INT_MAX };
+        const int strange[] = { INT_MIN, INT_MIN + 1, -100000, -1, 13, 100000, INT_MAX };
 
         for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
                 cr_assert_not_null(leat_strerror(strange[i]));

@@ -23,6 +23,7 @@ enum leat_outcome {
         LEAT_NO_DESCRIPTORS = 8, /* The process is at its limit of descriptors. */
         LEAT_REFUSED = 9,        /* The other side does not want this client, or takes no descriptors. */
         LEAT_MORE = 10,          /* From arming: do not poll yet, there is something to receive. */
+        LEAT_WOKEN = 11,         /* From waiting on a set: leat_set_wake was called. */
         LEAT_VERSION_MISMATCH = 12 /* What came is of another version of the protocol, see leat/version.h; it was dropped. */
 };
 

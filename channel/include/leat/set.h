@@ -29,7 +29,7 @@ typedef struct leat_set {
         struct leat_set_members *object;
 } leat_set;
 
-/* -EMFILE, -ENOMEM. */
+/* -EMFILE, -ENFILE, -ENOMEM. A set has two descriptors of its own. */
 LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
 
 /* T_set_add and T_set_add_sender: a receiver is ready when it has a message or its end; a sender when it may have room
@@ -47,10 +47,16 @@ LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint6
 /* -ENOENT when there is no such member. */
 LEAT_PUBLIC int leat_set_remove(leat_set set, uint64_t key);
 
-/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT. An empty set waits too. Where there are senders, or receivers
+/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_WOKEN (see leat_set_wake). An empty set waits too. Where there are senders, or receivers
  * with lanes, waiting begins with up to 50 us of looking, unless that was in vain lately, or the other
  * sides of all these run on the same CPU. */
 LEAT_PUBLIC int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline);
+
+/* Ends a wait, from any thread and from a signal handler: the one that is going on says LEAT_WOKEN, or if none is, the next one
+ * does, before it looks at any member. Several wakes before a wait says so are one. What the waker wrote before, the woken thread
+ * sees. A wake is for the process that it is called in: nothing is heard of it on the other side of a fork(2). It makes an armed
+ * descriptor readable. Not to be called while the set is being closed. Leaves errno alone. -EBADF. */
+LEAT_PUBLIC int leat_set_wake(leat_set set);
 
 /* As leat_receiver_arm, for the whole set: wait with LEAT_NOW until LEAT_EMPTY, then arm, then poll. */
 LEAT_PUBLIC int leat_set_arm(leat_set set, int *ret_descriptor);
