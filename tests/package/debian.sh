@@ -4,7 +4,7 @@
 #
 # usage: debian.sh BUILD OUTSIDE CC CXX (BUILD: the build tree; OUTSIDE: the sources of programs to compile)
 . "$(dirname "$0")/common.sh"
-for tool in dpkg dpkg-deb dpkg-shlibdeps; do
+for tool in dpkg dpkg-deb dpkg-shlibdeps man; do
         command -v $tool >/dev/null || { echo "skipped: there is no $tool"; exit 77; }
 done
 
@@ -44,7 +44,7 @@ check_control() {
 # usage: in_root ARGUMENT… (of dpkg's). ldconfig, which the packages call, is one that says so.
 in_root() {
         PATH="$scratch/bin:$PATH:/usr/sbin:/sbin" dpkg --root="$root" --log="$scratch/log" --force-not-root \
-                --force-script-chrootless "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said"; fail "dpkg $*"; }
+                --force-script-chrootless --path-include='/usr/share/man/*' "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said"; fail "dpkg $*"; }
 }
 
 called() {
@@ -70,6 +70,22 @@ use_it() {
         "$root/usr/bin/leat-kernel" --version | grep -q "^leat-kernel $version\$" || fail "another leat-kernel"
 }
 
+# usage: explains NAME PAGE: `man NAME` finds PAGE, and shows it.
+explains() {
+        found=$(MANPATH="$root/usr/share/man" man -w "$1") || fail "no manual page for $1"
+        [ "$(basename "$(readlink -f "$found")" .gz)" = "$2" ] || fail "man $1 is $found"
+        MANPATH="$root/usr/share/man" man "$1" >"$scratch/said" 2>&1 || fail "man $1"
+        grep -q "$1" "$scratch/said" || fail "man $1 does not name it: $(cat "$scratch/said")"
+}
+
+read_about_it() {
+        explains leat leat.7
+        explains T_send leat_send.3
+        explains leat_sender_send leat_send.3
+        explains LEAT_MESSAGE leat_message.3
+        explains leat_set_wait leat_set.3
+}
+
 packages=$scratch/packages root=$scratch/root
 cpack --config "$build/CPackConfig.cmake" -B "$packages" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 [ "$(cd "$packages" && echo *.deb | wc -w)" -eq 3 ] || fail "not three packages: $(ls "$packages")"
@@ -82,6 +98,7 @@ called
 in_root --audit libleat0 libleat-dev leat-kernel
 [ ! -s "$scratch/said" ] || fail "not all is well: $(cat "$scratch/said")"
 use_it
+read_about_it
 in_root --install "$packages"/*.deb # Over itself, as an upgrade.
 use_it
 in_root --remove leat-kernel libleat-dev libleat0

@@ -1,0 +1,138 @@
+"""The manual pages: man shows them without a complaint, nothing public is missing, and their examples run as they stand there.
+
+usage: test_manual.py ROOT BUILD COMPILER [FLAG…]
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+from compile import compile
+
+ROOT = pathlib.Path(sys.argv[1])
+BUILD = pathlib.Path(sys.argv[2])
+COMPILER = sys.argv[3:]
+PAGES = sorted((ROOT / "channel" / "man").glob("*.[0-9]"))
+MANUAL = BUILD / "channel" / "man"  # As it will be installed: compressed, and with a link for each name.
+SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "EXAMPLES", "ERRORS", "SEE ALSO"]
+SHOWN = os.environ | {"LC_ALL": "C.UTF-8", "MANWIDTH": "120", "MANPATH": str(MANUAL)}
+
+
+def run(*command):
+    return subprocess.run(command, env=SHOWN, capture_output=True, text=True)
+
+
+def shown(page):
+    result = run("man", "-l", page)
+    result.check_returncode()
+    return result.stdout
+
+
+def names(page):
+    head = page.read_text().split("\n.Sh ", 2)[1]
+    return re.findall(r"^\.Nm (\w+)", head, re.MULTILINE)
+
+
+def displays(page):
+    """The programs that a page shows, each a name, its text and what it prints: read from what man shows, as a reader does."""
+    examples = re.search(r"^EXAMPLES\n(.*?)^\S", shown(page), re.MULTILINE | re.DOTALL)
+    text = textwrap.dedent(examples[1]) if examples else ""
+    return re.findall(r"^(/\* (\w+)\.c: .*?^}\n)\n+\$ \./\2\n(.*?)(?:\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+
+
+class Text(unittest.TestCase):
+    def test_man_shows_every_page_without_a_complaint(self):
+        self.assertGreater(len(PAGES), 0)
+        for page in PAGES:
+            result = run("man", "--warnings", "-l", page)
+            self.assertEqual((page.name, result.returncode, result.stderr), (page.name, 0, ""))
+
+    def test_mandoc_has_nothing_to_say_either(self):
+        result = run("mandoc", "-Tlint", "-Wstyle", *PAGES)
+        # It looks for the pages that are referred to on this system, where they need not be.
+        said = [line for line in result.stdout.splitlines() if "referenced manual not found" not in line]
+        self.assertEqual("\n".join(said), "")
+
+    def test_every_page_says_all_that_a_page_must(self):
+        for page in PAGES:
+            wanted = [part for part in SECTIONS if page.suffix == ".3" or part not in ("RETURN VALUES", "ERRORS")]
+            found = re.findall(r'^\.Sh (.*)', page.read_text(), re.MULTILINE)
+            self.assertEqual((page.name, [part for part in found if part in wanted]), (page.name, wanted))
+
+    def test_a_page_is_referred_to_only_if_it_is_there(self):
+        ours = {page.name for page in PAGES}
+        for page in PAGES:
+            for name, section in re.findall(r"^\.(?:It )?Xr (leat\w*) (\d)", page.read_text(), re.MULTILINE):
+                self.assertIn(f"{name}.{section}", ours, page.name)
+
+
+class Names(unittest.TestCase):
+    def test_every_public_function_has_its_page(self):
+        symbols = (ROOT / "channel" / "leat.symbols").read_text()
+        public = re.findall(r"^ +(leat_\w+);$", symbols, re.MULTILINE)
+        documented = {name for page in PAGES for name in names(page)}
+        self.assertGreater(len(public), 0)
+        self.assertEqual([name for name in public if name not in documented], [])
+
+    def test_every_function_of_a_type_has_its_page(self):
+        header = (ROOT / "channel" / "include" / "leat" / "message.h").read_text()
+        listed = header[: header.index("#ifndef LEAT_MESSAGE_H")].split("static\n * inline functions.")[1]
+        typed = set(re.findall(r"\b(T_[a-z_]+)\(", listed))
+        documented = {name for page in PAGES for name in names(page)}
+        self.assertGreater(len(typed), 0)
+        self.assertEqual(sorted(typed - documented), [])
+
+    def test_every_name_stands_in_the_synopsis_too(self):
+        for page in PAGES:
+            if page.suffix == ".3":
+                synopsis = re.search(r"^\.Sh SYNOPSIS\n(.*?)^\.Sh", page.read_text(), re.MULTILINE | re.DOTALL)[1]
+                called = set(re.findall(r"^\.F[no] (\w+)", synopsis, re.MULTILINE))
+                self.assertEqual((page.name, set(names(page)) - called), (page.name, set()))
+
+    def test_every_outcome_is_explained(self):
+        header = (ROOT / "channel" / "include" / "leat" / "error.h").read_text()
+        page = (ROOT / "channel" / "man" / "leat_error.3").read_text()
+        for outcome in re.findall(r"^ +(LEAT_\w+) = \d+", header, re.MULTILINE):
+            self.assertRegex(page, rf"\n\.It Dv {outcome}\b")
+
+    def test_man_finds_a_page_by_each_of_its_names(self):
+        for page in PAGES:
+            for name in {page.stem, *names(page)}:
+                result = run("man", "-w", page.suffix[1:], name)
+                self.assertEqual((name, result.returncode), (name, 0), result.stderr)
+                found = pathlib.Path(result.stdout.strip()).resolve()
+                self.assertEqual((name, found.name.removesuffix(".gz")), (name, page.name))
+
+
+class Examples(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def runs_as_shown(self, text, program, output):
+        (self.folder / f"{program}.c").write_text(text)
+        compile(ROOT, BUILD, COMPILER, self.folder, [f"{program}.c"], program, "-pthread", "-lleat")
+        for lanes in ("automatic", "always", "never"):
+            result = subprocess.run(
+                [f"./{program}"], cwd=self.folder, capture_output=True, text=True, env=os.environ | {"LEAT_LANES": lanes}
+            )
+            self.assertEqual((lanes, result.returncode, result.stderr), (lanes, 0, ""))
+            self.assertEqual(result.stdout.strip(), output.strip())
+
+    def test_each_page_has_a_program_that_prints_what_it_shows(self):
+        for page in PAGES:
+            with self.subTest(page=page.name):
+                programs = displays(page)
+                self.assertNotEqual(programs, [])
+                for text, program, output in programs:
+                    self.runs_as_shown(text, program, output)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v"])
