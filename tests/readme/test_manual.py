@@ -18,7 +18,9 @@ from compile import compile
 ROOT = pathlib.Path(sys.argv[1])
 BUILD = pathlib.Path(sys.argv[2])
 COMPILER = sys.argv[3:]
-PAGES = sorted((ROOT / "channel" / "man").glob("*.[0-9]"))
+PAGES = sorted((ROOT / "channel" / "man").glob("*.[37]"))
+KERNEL_PAGE = ROOT / "kernel" / "man" / "leat-kernel.1"
+KERNEL = BUILD / "bin" / "leat-kernel"
 MANUAL = BUILD / "channel" / "man"  # As it will be installed: compressed, and with a link for each name.
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "EXAMPLES", "ERRORS", "SEE ALSO"]
 SHOWN = os.environ | {"LC_ALL": "C.UTF-8", "MANWIDTH": "120", "MANPATH": str(MANUAL)}
@@ -49,12 +51,12 @@ def displays(page):
 class Text(unittest.TestCase):
     def test_man_shows_every_page_without_a_complaint(self):
         self.assertGreater(len(PAGES), 0)
-        for page in PAGES:
+        for page in (*PAGES, KERNEL_PAGE):
             result = run("man", "--warnings", "-l", page)
             self.assertEqual((page.name, result.returncode, result.stderr), (page.name, 0, ""))
 
     def test_mandoc_has_nothing_to_say_either(self):
-        result = run("mandoc", "-Tlint", "-Wstyle", *PAGES)
+        result = run("mandoc", "-Tlint", "-Wstyle", *PAGES, KERNEL_PAGE)
         # It looks for the pages that are referred to on this system, where they need not be.
         said = [line for line in result.stdout.splitlines() if "referenced manual not found" not in line]
         self.assertEqual("\n".join(said), "")
@@ -82,7 +84,7 @@ class Names(unittest.TestCase):
 
     def test_every_function_of_a_type_has_its_page(self):
         header = (ROOT / "channel" / "include" / "leat" / "message.h").read_text()
-        listed = header[: header.index("#ifndef LEAT_MESSAGE_H")].split("static\n * inline functions.")[1]
+        listed = header[header.index(" *     const char *T_schema()") : header.index("#ifndef LEAT_MESSAGE_H")]
         typed = set(re.findall(r"\b(T_[a-z_]+)\(", listed))
         documented = {name for page in PAGES for name in names(page)}
         self.assertGreater(len(typed), 0)
@@ -132,6 +134,28 @@ class Examples(unittest.TestCase):
                 self.assertNotEqual(programs, [])
                 for text, program, output in programs:
                     self.runs_as_shown(text, program, output)
+
+
+@unittest.skipUnless(KERNEL.exists(), "the kernel is not built")
+class Kernel(unittest.TestCase):
+    def test_its_page_has_every_option_and_every_key(self):
+        options = re.findall(r"--[a-z-]+", run(KERNEL, "--help").stdout)
+        readme = (ROOT / "README.md").read_text().split("\n## The kernel\n")[1].split("\n### ")[0]
+        keys = [key for row in re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE) for key in re.findall(r"[A-Za-z]+(?=`)", row)]
+        self.assertGreater(len(options), 0)
+        self.assertGreater(len(keys), 0)
+        text = shown(KERNEL_PAGE)
+        self.assertEqual([word for word in (*options, *keys) if not re.search(rf"(?<![\w-]){word}\b", text)], [])
+
+    def test_its_example_is_a_configuration(self):
+        example = re.search(r"^EXAMPLES\n.*?(^ *{$.*?^ *}$)", shown(KERNEL_PAGE), re.MULTILINE | re.DOTALL)[1]
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "kernelconfig.json").write_text(example)
+            command = [KERNEL, "--config", "kernelconfig.json"]
+            result = subprocess.run(command, cwd=folder, input="list\nquit\n", capture_output=True, text=True)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertRegex(result.stdout, r"EventSimulator connected=")
+            self.assertRegex(result.stdout, r"MetricLogger connected=")
 
 
 if __name__ == "__main__":
