@@ -1,6 +1,7 @@
 /* Programs of different age talk: who knows fewer optional fields skips the others, who knows more takes them as absent. The
  * newer type has another C name here; its table carries the older one's. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -191,6 +192,51 @@ Test(evolution, an_endpoint_of_the_older_type_is_taken_as_the_newer_one) {
         job_receiver_close(&jobs);
         ask_sender_close(&tx);
         ask_receiver_close(&rx);
+}
+
+static int connect_as(const struct leat_type *type, struct leat_server *server, struct leat_sender **ret) {
+        return leat_connect(type, leat_server_name(server), ret, leat_after_ms(30000));
+}
+
+Test(evolution, a_newer_client_and_an_older_server) {
+        cleanup_temp_folder char *folder = temp_folder();
+        job_server_end server = { 0 };
+        struct leat_sender *tx;
+        job_receiver rx;
+        job got;
+
+        setenv("XDG_RUNTIME_DIR", folder, 1);
+        cr_assert_eq(job_server(&server), 0);
+        cr_assert_eq(connect_as(newer_job(), server.object, &tx), 0);
+        cr_assert_eq(leat_sender_send(tx, newer_job(), &(new_job){ .id = 1, .text = "t", .note = LEAT_SOME("n") }, LEAT_NOW),
+                     0);
+        cr_assert_eq(job_accept(server, &rx, &got, leat_after_ms(30000)), 0);
+        cr_assert_eq(got.id, 1);
+        cr_assert_str_eq(got.text, "t");
+        leat_sender_close(&tx);
+        job_receiver_close(&rx);
+        job_server_close(&server);
+}
+
+Test(evolution, an_older_client_and_a_newer_server) {
+        cleanup_temp_folder char *folder = temp_folder();
+        struct leat_server *server = NULL;
+        struct leat_receiver *rx;
+        struct leat_sender *tx;
+        new_job got;
+
+        setenv("XDG_RUNTIME_DIR", folder, 1);
+        memset(&got, 0xff, sizeof(got));
+        cr_assert_eq(leat_server_open(newer_job(), NULL, &server), 0);
+        cr_assert_eq(connect_as(job_type(), server, &tx), 0);
+        cr_assert_eq(leat_sender_send(tx, job_type(), &(job){ 1, "t" }, LEAT_NOW), 0);
+        cr_assert_eq(leat_server_accept(server, newer_job(), &rx, &got, leat_after_ms(30000)), 0);
+        cr_assert_eq(got.id, 1);
+        cr_assert_str_eq(got.text, "t");
+        cr_assert_not(got.note.present || got.size.present);
+        leat_sender_close(&tx);
+        leat_receiver_close(&rx);
+        leat_server_close(&server);
 }
 
 Test(evolution, an_older_reader_that_knows_no_plain_handles_leaves_nothing_open) {

@@ -10,21 +10,7 @@
 #include "plan.h"
 
 #include "support.h"
-
-/* Rows as LEAT_MESSAGE writes them; only what the schema reads is filled in. */
-#define ROW(shape, kind, count, type, name) \
-        { name, LEAT_KIND_##kind, LEAT_SHAPE_##shape, count, 0, 0, 8, type }
-#define TABLE(number, type_name, type_kind, ...)                                                   \
-        static const struct leat_type *number(void) {                                              \
-                static const struct leat_field fields[] = { __VA_ARGS__ };                         \
-                static void *plan;                                                                 \
-                static const struct leat_type type = {                                             \
-                        LEAT_TABLE_VERSION, LEAT_TYPE_##type_kind, type_name, 64, fields,          \
-                        sizeof(fields) / sizeof(fields[0]), &plan                                  \
-                };                                                                                 \
-                return &type;                                                                      \
-        }                                                                                          \
-        struct leat_type
+#include "type_tables.h"
 
 #define ID ROW(one, u32, 1, NULL, "id")
 #define TEXT ROW(one, string, 1, NULL, "text")
@@ -91,7 +77,6 @@ Test(fingerprint, the_length_of_a_fixed_array_counts) {
         cr_assert_not(compatible(fixed_3(), fixed_4()));
 }
 
-#define NAME(name) { name, 0, 0, 0, 0, 0, 0, NULL }
 TABLE(colours, "colour", enum, NAME("red"), NAME("green"));
 TABLE(colours_more, "colour", enum, NAME("red"), NAME("green"), NAME("blue"));
 TABLE(uses_colours, "pen", message, ROW(one, user, 1, colours, "ink"));
