@@ -41,6 +41,16 @@ def names(page):
     return re.findall(r"^\.Nm (\w+)", head, re.MULTILINE)
 
 
+def promises():
+    """What the headers say that functions return: the functions that share a comment, and the outcomes and errnos in it."""
+    headers = [header.read_text() for header in sorted((ROOT / "channel" / "include" / "leat").glob("*.h"))]
+    outcomes = {outcome for text in headers for outcome in re.findall(r"^ +(LEAT_[A-Z_]+) = \d+,? ", text, re.MULTILINE)}
+    for text in headers:
+        for comment, functions in re.findall(r"/\*((?:(?!\*/).)*)\*/\n((?:LEAT_PUBLIC [^;]*;[^\n]*\n)+)", text, re.DOTALL):
+            said = {word for word in re.findall(r"\bLEAT_[A-Z_]+\b|-E[A-Z0-9]+\b", comment)}
+            yield re.findall(r"\b(leat_\w+)\(", functions), {word for word in said if word[0] == "-" or word in outcomes}
+
+
 def displays(page):
     """The programs that a page shows, each a name, its text and what it prints: read from what man shows, as a reader does."""
     examples = re.search(r"^EXAMPLES\n(.*?)^\S", shown(page), re.MULTILINE | re.DOTALL)
@@ -96,6 +106,15 @@ class Names(unittest.TestCase):
                 synopsis = re.search(r"^\.Sh SYNOPSIS\n(.*?)^\.Sh", page.read_text(), re.MULTILINE | re.DOTALL)[1]
                 called = set(re.findall(r"^\.F[no] (\w+)", synopsis, re.MULTILINE))
                 self.assertEqual((page.name, set(names(page)) - called), (page.name, set()))
+
+    def test_a_page_has_every_outcome_and_errno_that_the_headers_have(self):
+        texts = {name: (page.name, page.read_text()) for page in PAGES for name in names(page)}
+        missing = []
+        for functions, said in promises():
+            for function in functions:
+                page, text = texts[function]
+                missing += [(page, function, word) for word in sorted(said) if not re.search(rf"(?<!\w){word}\b", text)]
+        self.assertEqual(missing, [])
 
     def test_every_outcome_is_explained(self):
         header = (ROOT / "channel" / "include" / "leat" / "error.h").read_text()

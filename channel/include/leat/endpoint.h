@@ -159,8 +159,8 @@ LEAT_PUBLIC int leat_receiver_versions(const struct leat_receiver *receiver, str
 LEAT_PUBLIC void leat_receiver_close(struct leat_receiver **receiver);
 
 /* A copy of a whole message that does not expire: its strings, bytes and arrays are allocated, its senders cloned,
- * its descriptors and memory duplicated. -EINVAL when a receiver is in it (it has one owner: take it first),
- * -EMFILE, -ENOMEM. The copy is the caller's; leat_message_free releases and zeroes it. */
+ * its descriptors and memory duplicated. -EINVAL when a receiver is in it (it has one owner: take it first), or
+ * an enum or a tag is out of range, or it is nested deeper than LEAT_MAX_NESTING; -EMFILE, -ENOMEM. The copy is the caller's; leat_message_free releases and zeroes it. */
 LEAT_PUBLIC int leat_message_copy(const struct leat_type *type, const void *message, void *ret_copy);
 LEAT_PUBLIC void leat_message_free(const struct leat_type *type, void *copy);
 

@@ -70,7 +70,8 @@ LEAT_PUBLIC void leat_server_close(struct leat_server **server);
 
 /* Joins a server; does not wait until it accepts, but while more clients stand before it than the system lets (64, and
  * net.core.somaxconn for a server for many). LEAT_REFUSED: there is no such server (any more). LEAT_TIMEOUT, also for LEAT_NOW: too
- * many clients stand before it. -EACCES: the name belongs to another user. -EINVAL: not a server's name. */
+ * many clients stand before it. -EACCES: the name belongs to another user. -EINVAL: not a server's name, or a type that cannot be a
+ * message. -EPROTO (a table of another version), -EMFILE, -ENFILE, -ENOMEM. */
 LEAT_PUBLIC int leat_connect(const struct leat_type *type, const char *name, struct leat_sender **ret_sender,
                              leat_deadline deadline);
 
