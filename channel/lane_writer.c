@@ -176,7 +176,7 @@ bool lane_writer_look_up(struct lane_writer *lane) {
 }
 
 static bool is_ended(struct lane_writer *lane) {
-        if (!lane->ended && (lane->ring.broken || ring_reader_is_closed(&lane->ring)))
+        if (!lane->ended && lane_writer_has_ended(lane))
                 (void) end(lane);
         return lane->ended;
 }

@@ -56,6 +56,11 @@ static inline bool lane_writer_is_inherited(const struct lane_writer *lane) {
         return !fork_is_current(lane->generation);
 }
 
+/* Nobody reads it any more, as far as is known without asking the system. */
+static inline bool lane_writer_has_ended(const struct lane_writer *lane) {
+        return lane->ended || lane->ring.broken || ring_reader_is_closed(&lane->ring);
+}
+
 /* Sends any message. Results as transmit(). */
 int lane_writer_send(struct lane_writer *lane, const struct transmission *transmission,
                      leat_deadline deadline);

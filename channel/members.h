@@ -23,6 +23,7 @@ struct member {
         size_t n_lanes;    /* A receiver's that are watched. A sender may get a lane by any send: 1. */
         struct member *next, *previous; /* With lanes: in the ring of those that are. */
         uint32_t place;
+        int own_fd; /* What stands there, where it is nobody else's; -1. */
 };
 
 struct leat_set_members {

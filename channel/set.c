@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "descriptor.h"
 #include "guard.h"
 #include "lane_writer.h"
 #include "lanes.h"
@@ -94,6 +95,7 @@ static int add_member(leat_set set, struct member wanted, int fd, uint32_t event
         if (!member)
                 return -ENOMEM;
         *member = wanted;
+        member->own_fd = -1;
         r = insert_member(set.object, member, fd, events);
         if (r < 0)
                 free(member);
@@ -185,6 +187,8 @@ static void remove_member(struct leat_set_members *set, struct member *member) {
         if (member->sender)
                 lose_lane(set, member);
         (void) tdelete(member, &set->tree, compare_keys);
+        if (member->own_fd >= 0)
+                descriptor_close_socket(member->own_fd);
         free(member);
 }
 
@@ -232,6 +236,29 @@ int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) 
         if (r < 0)
                 remove_member(set.object, member);
         return r;
+}
+
+/* A socket stands in an epoll once by each of its descriptors. */
+static int add_end_again(leat_set set, const struct leat_sender *sender, uint64_t key) {
+        close_cleanup int fd = -1;
+        int r = descriptor_duplicate(sender->connection->fd, &fd);
+
+        if (r == 0)
+                r = add_member(set, (struct member){ .key = key }, fd, 0);
+        if (r == 0)
+                find_member(set.object, key)->own_fd = take_fd(&fd);
+        return r;
+}
+
+/* Hang-up is told unasked. */
+int leat_set_add_sender_end(leat_set set, struct leat_sender *sender, uint64_t key) {
+        CALL_GUARD;
+        int r;
+
+        if (!sender)
+                return -EBADF;
+        r = add_member(set, (struct member){ .key = key }, sender->connection->fd, 0);
+        return r == -EEXIST && !find_member(set.object, key) ? add_end_again(set, sender, key) : r;
 }
 
 int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key) {

@@ -113,6 +113,15 @@ LEAT_PUBLIC int leat_sender_capacity(struct leat_sender *sender, size_t *ret_byt
 /* Closes and zeroes; NULL inside is fine. The channel ends for its receiver when the last sender is closed. */
 LEAT_PUBLIC void leat_sender_close(struct leat_sender **sender);
 
+/* Whether the receiver is there, asked without sending: false once every process has closed it, or was killed, and for a zero
+ * sender; false also when the sender's own lane is over, so that its next send would be LEAT_DISCONNECTED. A receiver that waits
+ * in an unread message is there. One system call; in the next moment it can be otherwise. */
+LEAT_PUBLIC bool leat_sender_is_connected(const struct leat_sender *sender);
+
+/* Whether any sender is there, asked without receiving: false once the last is closed, though messages may still wait; and for a zero
+ * receiver. One system call. */
+LEAT_PUBLIC bool leat_receiver_is_connected(const struct leat_receiver *receiver);
+
 /* Takes an endpoint out of a received message: it becomes the caller's, the field becomes empty. */
 LEAT_PUBLIC struct leat_sender *leat_sender_take(struct leat_sender **field);
 LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **field);

@@ -56,6 +56,7 @@
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
+ *     bool T_sender_is_connected(T_sender), T_receiver_is_connected(T_receiver)   (leat_sender_is_connected)
  *     void T_sender_close(T_sender *), T_receiver_close(T_receiver *)
  *     T_sender   T_sender_give(T_sender *), T_sender_take(T_sender *field)
  *     T_receiver T_receiver_give(T_receiver *), T_receiver_take(T_receiver *field)
@@ -65,6 +66,7 @@
  *     int  T_forward(T_sender, leat_undecoded *, leat_deadline)              (leat_sender_forward)
  *     int  T_encode(const T *, leat_encoded *ret), T_send_encoded(T_sender, leat_encoded, leat_deadline)
  *     int  T_set_add(leat_set, T_receiver, uint64_t key), T_set_add_sender(leat_set, T_sender, uint64_t key)
+ *     int  T_set_add_sender_end(leat_set, T_sender, uint64_t key)            (leat_set_add_sender_end)
  *     int  T_server(T_server_end *ret)                                       (leat_server_open)
  *     int  T_server_with(const struct leat_server_options *, T_server_end *ret)
  *     int  T_listen(T_server_end *ret)                                       (leat_server_listen)
@@ -309,12 +311,20 @@
         LEAT_FUNCTION_ int T##_set_add_sender(leat_set set_, T##_sender sender_, uint64_t key_)         \
         {                                                                                               \
                 return leat_set_add_sender(set_, sender_.object, key_);                                 \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_set_add_sender_end(leat_set set_, T##_sender sender_, uint64_t key_)     \
+        {                                                                                               \
+                return leat_set_add_sender_end(set_, sender_.object, key_);                             \
         }
 
 #define LEAT_HANDLE_FUNCTIONS_(T, end)                                                                  \
         LEAT_FUNCTION_ bool T##_##end##_is_set(T##_##end handle_)                                       \
         {                                                                                               \
                 return handle_.object != NULL;                                                          \
+        }                                                                                               \
+        LEAT_FUNCTION_ bool T##_##end##_is_connected(T##_##end handle_)                                 \
+        {                                                                                               \
+                return leat_##end##_is_connected(handle_.object);                                       \
         }                                                                                               \
         LEAT_FUNCTION_ T##_##end T##_##end##_give(T##_##end *handle_)                                   \
         {                                                                                               \

@@ -39,6 +39,11 @@ LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
 LEAT_PUBLIC int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t key);
 LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key);
 
+/* T_set_add_sender_end: ready only when the receiver is gone in every process, and from then on. Any number of senders of a
+ * channel can be in the set so, and one of them by leat_set_add_sender beside, if that comes first; each but the first costs
+ * a descriptor. -EEXIST: the key. -EMFILE. */
+LEAT_PUBLIC int leat_set_add_sender_end(leat_set set, struct leat_sender *sender, uint64_t key);
+
 /* Adds any descriptor that epoll(7) takes; events: POLLIN, POLLOUT or both, see poll(2). Hang-up and error always
  * count as ready. The descriptor stays the caller's: remove it before closing it. -EPERM: a regular file, always
  * ready anyway; -EBADF: it is not open. */
