@@ -23,8 +23,8 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
         return 0;
 }
 
-/* A child starts over on the socket: the parent's lane is not its own, and the address of the ring means nothing here. */
-static void forget_inherited_lane(struct leat_sender *sender) {
+/* The address of the ring means nothing here. */
+void sender_forget_inherited_lane(struct leat_sender *sender) {
         if (!sender->lane || !lane_writer_is_inherited(sender->lane))
                 return;
         sender->has_barrier = lane_writer_needs_barrier(sender->lane);
@@ -53,7 +53,7 @@ int sender_transmit(struct leat_sender *sender, const struct transmission *trans
                     leat_deadline deadline) {
         int r;
 
-        forget_inherited_lane(sender);
+        sender_forget_inherited_lane(sender);
         if (sender->lane)
                 return lane_writer_send(sender->lane, transmission, deadline);
         r = flush_barrier(sender, deadline);
@@ -72,7 +72,7 @@ int sender_settle(struct leat_sender *sender, leat_deadline deadline) {
         struct lane_barrier barrier;
         int r;
 
-        forget_inherited_lane(sender);
+        sender_forget_inherited_lane(sender);
         r = flush_barrier(sender, deadline);
         if (r == 0 && sender->lane && lane_writer_needs_barrier(sender->lane)) {
                 barrier = lane_writer_barrier(sender->lane);
@@ -90,7 +90,7 @@ int leat_sender_clone(struct leat_sender *sender, struct leat_sender **ret_clone
 
         if (!sender)
                 return -EBADF;
-        forget_inherited_lane(sender);
+        sender_forget_inherited_lane(sender);
         r = sender_create(connection_ref(sender->connection), sender->plan, &clone);
         if (r < 0) {
                 connection_unref(sender->connection);

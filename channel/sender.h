@@ -47,6 +47,9 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
  * for the same type. 0; -EINVAL for another type, -EPROTO, -ENOMEM. */
 int sender_plan_for(struct leat_sender *sender, const struct leat_type *type, const struct plan **ret_plan);
 
+/* In a forked child: its parent's lane is not its own, and it goes on by the socket. */
+void sender_forget_inherited_lane(struct leat_sender *sender);
+
 /* Sends by the sender's lane or by its channel's socket. As transmit(). */
 int sender_transmit(struct leat_sender *sender, const struct transmission *transmission,
                     leat_deadline deadline);

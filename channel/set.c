@@ -28,18 +28,70 @@ static struct member *find_member(const struct leat_set_members *set, uint64_t k
         return found ? *found : NULL;
 }
 
+/* Watches a socket that stands in the poller already, by another descriptor. */
+static int watch_again(struct leat_set_members *set, struct member *member, int socket, uint32_t events) {
+        close_cleanup int fd = -1;
+        int r = descriptor_duplicate(socket, &fd);
+
+        if (r == 0)
+                r = poller_add(&set->poller, fd, events, WATCHES_MEMBER, member, &member->place);
+        if (r == 0)
+                member->own_fd = take_fd(&fd);
+        return r;
+}
+
+static int watch_channel(struct leat_set_members *set, struct member *member) {
+        int socket = member->sender->connection->fd;
+        int r = poller_add(&set->poller, socket, EPOLLOUT, WATCHES_MEMBER, member, &member->place);
+
+        return r == -EEXIST ? watch_again(set, member, socket, EPOLLOUT) : r;
+}
+
+/* In a child the lanes of senders are not its own, and their sockets are closed. */
+static void forget_inherited(struct leat_set_members *set) {
+        struct member *member = set->turn;
+
+        do {
+                if (member->sender)
+                        sender_forget_inherited_lane(member->sender);
+                if (member->watches_lane) {
+                        poller_remove(&set->poller, member->place);
+                        member->place = POLLER_NOWHERE;
+                        member->watches_lane = false;
+                }
+                member = member->next;
+        } while (member != set->turn);
+}
+
+/* Senders whose lanes were forgotten are ready by their channels' sockets again. A socket stands in an epoll once by each of its
+ * descriptors, and now clones may meet there. */
+static int watch_forgotten(struct leat_set_members *set) {
+        struct member *member = set->turn;
+        int r = 0;
+
+        do {
+                if (member->sender && member->place == POLLER_NOWHERE)
+                        r = watch_channel(set, member);
+                member = member->next;
+        } while (r == 0 && member != set->turn);
+        return r;
+}
+
 int set_open(struct leat_set_members *set) {
         close_cleanup int fd = -1;
         int r;
 
         if (wake_is_open(&set->wake))
                 return 0;
-        r = wake_create_descriptor(&fd);
-        if (r < 0)
-                return r;
+        if (set->turn)
+                forget_inherited(set);
         poller_remove(&set->poller, set->wake_place); /* The parent's. */
         set->wake_place = POLLER_NOWHERE;
-        r = poller_add(&set->poller, fd, EPOLLIN | EPOLLET, WATCHES_WAKE, NULL, &set->wake_place);
+        r = set->turn ? watch_forgotten(set) : 0;
+        if (r == 0)
+                r = wake_create_descriptor(&fd);
+        if (r == 0)
+                r = poller_add(&set->poller, fd, EPOLLIN | EPOLLET, WATCHES_WAKE, NULL, &set->wake_place);
         if (r == 0)
                 wake_use(&set->wake, take_fd(&fd));
         return r;
@@ -125,8 +177,10 @@ static void lose_lane(struct leat_set_members *set, struct member *member) {
 }
 
 int set_watch_lane(struct leat_receiver *receiver, struct lane_reader *lane) {
-        int r = lanes_register(lane, &receiver->set->poller, &lane->set_place);
+        int r = set_open(receiver->set);
 
+        if (r == 0)
+                r = lanes_register(lane, &receiver->set->poller, &lane->set_place);
         if (r == 0)
                 gain_lane(receiver->set, find_member(receiver->set, receiver->set_key));
         return r;
@@ -226,6 +280,7 @@ int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key) 
 
         if (!sender)
                 return -EBADF;
+        sender_forget_inherited_lane(sender);
         r = add_member(set, (struct member){ .key = key, .sender = sender }, sender->connection->fd,
                        EPOLLOUT);
         if (r < 0)

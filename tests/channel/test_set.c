@@ -472,3 +472,56 @@ Test(set, works_on_in_both_processes_after_fork_and_neither_disturbs_the_other) 
         number_receiver_close(&rx);
         number_receiver_close(&gone_rx);
 }
+
+Test(set, in_a_child_senders_that_had_lanes_are_ready_by_their_channels_socket) {
+        struct leat_channel_options options = { .lanes = LEAT_LANES_ALWAYS };
+        number_sender tx, clone;
+        number_receiver rx;
+        pid_t child;
+
+        cr_assert_eq(number_channel_with(&options, &tx, &rx), 0);
+        cr_assert_eq(number_sender_clone(tx, &clone), 0);
+        cr_assert_eq(number_set_add_sender(set, tx, 1), 0);
+        expect_key(1);
+        cr_assert_eq(number_set_add_sender(set, clone, 2), 0);
+        child = fork();
+        if (child == 0) {
+                bool told[3] = { false };
+                uint64_t key;
+
+                watchdog(30);
+                for (int i = 0; i < 4; i++) {
+                        check_equal(leat_set_wait(set, &key, leat_after_ms(25000)), 0);
+                        check(key == 1 || key == 2);
+                        told[key] = true;
+                }
+                check(told[1] && told[2]);
+                check_equal(leat_set_remove(set, 2), 0);
+                while (number_send(tx, &(number){ 7 }, LEAT_NOW) == 0)
+                        ;
+                check_equal(leat_set_remove(set, 1), 0);
+                check_equal(leat_set_wait(set, &key, LEAT_NOW), LEAT_EMPTY);
+                leat_set_close(&set);
+                _exit(0);
+        }
+        cr_assert_eq(wait_for_exit(child), 0);
+        child = fork();
+        if (child == 0) { /* Added there, and never used before. */
+                leat_set other;
+                uint64_t key;
+
+                watchdog(30);
+                check_equal(leat_set_create(&other), 0);
+                check_equal(number_set_add_sender(other, tx, 3), 0);
+                check_equal(leat_set_wait(other, &key, LEAT_NOW), LEAT_EMPTY); /* The first child has filled it. */
+                leat_set_close(&other);
+                _exit(0);
+        }
+        cr_assert_eq(leat_set_remove(set, 2), 0);
+        expect_key(1); /* The lane is the parent's as before. */
+        cr_assert_eq(number_send(tx, &(number){ 8 }, LEAT_NOW), 0);
+        number_receiver_close(&rx);
+        cr_assert_eq(wait_for_exit(child), 0);
+        number_sender_close(&tx);
+        number_sender_close(&clone);
+}
