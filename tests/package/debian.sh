@@ -84,6 +84,11 @@ read_about_it() {
         explains leat_sender_send leat_send.3
         explains LEAT_MESSAGE leat_message.3
         explains leat_set_wait leat_set.3
+        # And what a page shows is a program.
+        MANPATH="$root/usr/share/man" man leat | sed -n 's/^     //; /^\/\* totals\.c/,/^\$/p' | grep -v '^\$' >"$scratch/totals.c"
+        # shellcheck disable=SC2086 # a list of words
+        "$cc" "$scratch/totals.c" -o "$scratch/totals" $flags
+        LD_LIBRARY_PATH="$library" says "$scratch/totals" "the sum is 42"
 }
 
 packages=$scratch/packages root=$scratch/root
