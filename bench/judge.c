@@ -10,6 +10,7 @@
 #include "conditions.h"
 #include "judge.h"
 #include "rounds.h"
+#include "stolen.h"
 
 #define MAX_CELLS       24
 #define SILENCE_SECONDS 0.5 /* At least: what is left of waking for the last message should not count. */
@@ -26,6 +27,7 @@ struct group {
         int cells;
         struct cell *cell[MAX_CELLS];
         double probe_ns[MAX_ROUNDS];
+        double stolen;
         int rounds;
 };
 
@@ -113,12 +115,15 @@ static bool is_same_group(const struct target *a, const struct target *b) {
 }
 
 static void measure_group(struct group *group, int rounds, const char *what) {
+        struct cpu_time before = cpu_time_read();
+
         for (; group->rounds < rounds; group->rounds++) {
                 group->probe_ns[group->rounds] = probe(group->cell[0]->task.cores);
                 for (int i = 0; i < group->cells; i++)
                         take_turn(&group->cell[i]->series, &group->cell[i]->task, what, group->rounds,
                                   rounds);
         }
+        group->stolen = stolen_between(before, cpu_time_read());
 }
 
 static double value_of(const struct result *result, enum bound bound) {
@@ -229,6 +234,7 @@ static void judge_run(struct judgement *judgement, struct group *group) {
         size_t length;
 
         run->probe_ns = spread_of(group->probe_ns, group->rounds).median;
+        run->stolen = group->stolen;
         run->rounds = group->rounds;
         if (!cell)
                 return;

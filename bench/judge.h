@@ -20,6 +20,7 @@ struct run_verdict {
         const struct peer *against; /* The one that was hardest to reach; NULL: nobody is compared with. */
         size_t bytes;               /* Of a message, where bytes are what matters; 0: where they do not. */
         double probe_ns;            /* The median; 0: both sides share a core. */
+        double stolen;              /* The part of the cores' time that the host took meanwhile. */
         int rounds;
         bool measured, counts, met;
 };
@@ -48,9 +49,9 @@ const char *verdict_name(enum verdict verdict);
 /* How many of so many runs must meet a target: two of three. */
 int runs_needed(int runs);
 
-/* A ratio and its two sides, as text; each run's ratio, and each run's probe. */
+/* A ratio and its two sides, as text; each run's ratio, probe, and stolen time. */
 struct figures {
-        char ratio[32], runs[128], sides[160], probes[96];
+        char ratio[32], runs[128], sides[160], probes[96], stolen[96];
 };
 struct figures figures_of(const struct judgement *judgement);
 

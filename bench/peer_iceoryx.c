@@ -36,7 +36,8 @@ struct link {
         iox_pub_t publisher;
         iox_sub_t subscriber;
         iox_ws_t wait_set;
-        const void *received;
+        const void *chunk;
+        void *copy; /* Of what was received: the chunk is its publisher's memory. */
 };
 
 static const char *const names[] = { [ASKER] = "asker", [ANSWERER] = "answerer" };
@@ -50,7 +51,8 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         *link = (struct link){ .waiting = (enum waiting) peer->variant, .owner = getpid() };
         link->size = setup->size;
         link->queued = messages_in(QUEUED_BYTES, setup->size, QUEUED_MESSAGES);
-        r = pipe2(link->done, O_CLOEXEC) < 0 ? -errno : 0;
+        link->copy = malloc(setup->size);
+        r = !link->copy ? -ENOMEM : pipe2(link->done, O_CLOEXEC) < 0 ? -errno : 0;
         if (r == 0) {
                 r = roudi_start(setup->size, N_DIRECTIONS * (link->queued + IN_HAND), &link->roudi);
                 if (r == 0) {
@@ -60,6 +62,7 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
                 close_fd(&link->done[0]);
                 close_fd(&link->done[1]);
         }
+        free(link->copy);
         free(link);
         return r;
 }
@@ -83,8 +86,8 @@ static void forget_names(const struct link *link) {
 
 /* The library says good-bye to the daemon at exit(). */
 static void part(struct link *link) {
-        if (link->received)
-                iox_sub_release_chunk(link->subscriber, link->received);
+        if (link->chunk)
+                iox_sub_release_chunk(link->subscriber, link->chunk);
         if (link->wait_set) {
                 iox_ws_detach_subscriber_state(link->wait_set, link->subscriber, SubscriberState_HAS_DATA);
                 iox_ws_deinit(link->wait_set);
@@ -101,6 +104,7 @@ static void close_link(struct link *link) {
                 roudi_stop(&link->roudi);
                 forget_names(link);
         }
+        free(link->copy);
         free(link);
 }
 
@@ -194,36 +198,46 @@ static void wait_for_message(const struct link *link) {
                 (void) iox_ws_wait(link->wait_set, &notification, 1, &missed);
 }
 
-static int receive_message(struct link *link, enum direction direction, const void **ret_message,
-                           size_t *ret_size) {
+/* 1, and the chunk is the caller's until the next; 0: it was the last. */
+static int take_chunk(struct link *link, const void **ret_chunk) {
         enum iox_ChunkReceiveResult result;
-        const void *chunk;
         uint64_t first;
 
-        (void) direction;
-        if (link->received)
-                iox_sub_release_chunk(link->subscriber, link->received);
-        link->received = NULL;
-        while ((result = iox_sub_take_chunk(link->subscriber, &chunk)) ==
+        if (link->chunk)
+                iox_sub_release_chunk(link->subscriber, link->chunk);
+        link->chunk = NULL;
+        while ((result = iox_sub_take_chunk(link->subscriber, ret_chunk)) ==
                ChunkReceiveResult_NO_CHUNK_AVAILABLE)
                 wait_for_message(link);
         if (result != ChunkReceiveResult_SUCCESS)
                 return -EIO;
-        link->received = chunk;
-        memcpy(&first, chunk, sizeof(first));
-        *ret_message = chunk;
-        *ret_size = link->size;
+        link->chunk = *ret_chunk;
+        memcpy(&first, link->chunk, sizeof(first));
         return first != END;
 }
 
+static int receive_message(struct link *link, enum direction direction, const void **ret_message,
+                           size_t *ret_size) {
+        const void *chunk;
+        int r = take_chunk(link, &chunk);
+
+        (void) direction;
+        if (r <= 0)
+                return r;
+        memcpy(link->copy, chunk, link->size);
+        *ret_message = link->copy;
+        *ret_size = link->size;
+        return 1;
+}
+
 static int sum(struct link *link, size_t size, uint64_t *ret_word, uint64_t *ret_sum) {
-        const void *message;
-        int r = receive_message(link, THERE, &message, &size);
+        const void *chunk;
+        int r = take_chunk(link, &chunk);
 
         if (r <= 0)
                 return r;
-        memcpy(ret_word, message, sizeof(*ret_word));
-        *ret_sum = message_sum(message, size);
+        memcpy(ret_word, chunk, sizeof(*ret_word));
+        *ret_sum = message_sum(chunk, size);
         return 1;
 }
 

@@ -177,12 +177,18 @@ static int receive_from_set(struct link *link) {
         }
 }
 
+/* The bytes before are done with, as they are for a peer with one buffer; a channel has to be told. */
+static int receive_from(struct link *link, struct leat_receiver *receiver) {
+        if (link->form == RAW)
+                leat_receiver_release(receiver);
+        return leat_receiver_recv(receiver, link->type, &link->received, LEAT_FOREVER);
+}
+
 static int receive_one(struct link *link, enum direction direction, const void **ret_message,
                        size_t *ret_size) {
         int r = link->channels > 1 && direction == THERE
                         ? receive_from_set(link)
-                        : leat_receiver_recv(direction == THERE ? link->rx[0] : link->back_rx, link->type,
-                                             &link->received, LEAT_FOREVER);
+                        : receive_from(link, direction == THERE ? link->rx[0] : link->back_rx);
 
         if (r != 0)
                 return r == LEAT_DISCONNECTED ? 0 : r < 0 ? r : -EBADMSG;

@@ -2,9 +2,9 @@
  *
  *     "targets": [ { "measure", "goal", "benchmark", "peer": strings,
  *                    "verdict": "met|not met|not counted|not measured",
- *                    "ratio", "runs", "sides", "probes", "remark": strings, as the table has them,
+ *                    "ratio", "runs", "sides", "probes", "stolen", "remark": strings, as the table has them,
  *                    "each": [ { "ratio", "value", "other": numbers, "against": string or null,
- *                                "probe_ns": number, "measured", "counts", "met": booleans } ] } ]
+ *                                "probe_ns", "stolen": numbers, "measured", "counts", "met": booleans } ] } ]
  *
  * with one entry of "each" for each run. A value is messages or operations a second, or nanoseconds where a time is
  * judged, or the part of a core. */
@@ -59,6 +59,16 @@ static void format_probes(char *ret_text, size_t size, const struct judgement *j
         (void) snprintf(ret_text + length, size - length, " ns");
 }
 
+/* "0, 3, 10 %" */
+static void format_stolen(char *ret_text, size_t size, const struct judgement *judgement) {
+        size_t length = 0;
+
+        for (int i = 0; i < judgement->runs; i++)
+                length += (size_t) snprintf(ret_text + length, size - length, "%s%.0f", i > 0 ? ", " : "",
+                                            100 * judgement->each[i].stolen);
+        (void) snprintf(ret_text + length, size - length, " %%");
+}
+
 struct figures figures_of(const struct judgement *judgement) {
         const struct run_verdict *run = median_run(judgement);
         enum bound bound = judgement->target->bound;
@@ -67,6 +77,7 @@ struct figures figures_of(const struct judgement *judgement) {
         char value[32], other[32];
 
         format_probes(figures.probes, sizeof(figures.probes), judgement);
+        format_stolen(figures.stolen, sizeof(figures.stolen), judgement);
         if (!run)
                 return figures;
         format_ratio(figures.ratio, sizeof(figures.ratio), bound, run->ratio);
@@ -126,7 +137,8 @@ void print_judgements(const struct judgement *judgements, int count) {
                 const char *measure = judgements[i].target->measure;
 
                 if (i == 0 || strcmp(judgements[i - 1].target->measure, measure) != 0)
-                        (void) printf("\n%s (probe: %s)\n", measure, figures_of(&judgements[i]).probes);
+                        (void) printf("\n%s (probe: %s; stolen: %s)\n", measure,
+                                      figures_of(&judgements[i]).probes, figures_of(&judgements[i]).stolen);
                 print_one(&judgements[i]);
         }
         (void) printf("\n");
@@ -134,8 +146,8 @@ void print_judgements(const struct judgement *judgements, int count) {
 }
 
 void print_judgements_markdown(const struct judgement *judgements, int count) {
-        (void) printf("\n| measure | at least | measured (each run) | figures | probe | verdict |\n"
-                      "| --- | --- | --- | --- | --- | --- |\n");
+        (void) printf("\n| measure | at least | measured (each run) | figures | probe | stolen | verdict |\n"
+                      "| --- | --- | --- | --- | --- | --- | --- |\n");
         for (int i = 0; i < count; i++) {
                 const struct target *target = judgements[i].target;
                 struct figures figures = figures_of(&judgements[i]);
@@ -146,8 +158,8 @@ void print_judgements_markdown(const struct judgement *judgements, int count) {
                 (void) printf("| %s | %s | %s", is_new ? target->measure : "", target->goal, figures.ratio);
                 if (figures.runs[0])
                         (void) printf(" (%s)", figures.runs);
-                (void) printf(" | %s | %s | %s%s%s%s%s |\n", figures.sides, is_new ? figures.probes : "",
-                              mark, verdict_name(judgements[i].verdict), mark,
+                (void) printf(" | %s | %s | %s | %s%s%s%s%s |\n", figures.sides, is_new ? figures.probes : "",
+                              is_new ? figures.stolen : "", mark, verdict_name(judgements[i].verdict), mark,
                               judgements[i].remark[0] ? ": " : "", judgements[i].remark);
         }
         (void) printf("\n");
@@ -155,10 +167,10 @@ void print_judgements_markdown(const struct judgement *judgements, int count) {
 }
 
 static json_t *json_of_run(const struct run_verdict *run) {
-        return json_pack("{s:f, s:f, s:f, s:s?, s:f, s:b, s:b, s:b}", "ratio", run->ratio, "value",
+        return json_pack("{s:f, s:f, s:f, s:s?, s:f, s:f, s:b, s:b, s:b}", "ratio", run->ratio, "value",
                          run->value, "other", run->other, "against", run->against ? run->against->name : NULL,
-                         "probe_ns", run->probe_ns, "measured", run->measured, "counts", run->counts, "met",
-                         run->met);
+                         "probe_ns", run->probe_ns, "stolen", run->stolen, "measured", run->measured,
+                         "counts", run->counts, "met", run->met);
 }
 
 json_t *json_of_judgements(const struct judgement *judgements, int count) {
@@ -172,12 +184,13 @@ json_t *json_of_judgements(const struct judgement *judgements, int count) {
                 for (int j = 0; j < judgement->runs; j++)
                         (void) json_array_append_new(each, json_of_run(&judgement->each[j]));
                 (void) json_array_append_new(
-                        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "measure",
-                                       judgement->target->measure, "goal", judgement->target->goal,
-                                       "benchmark", judgement->target->benchmark, "peer",
-                                       judgement->target->peer, "verdict", verdict_name(judgement->verdict),
-                                       "ratio", figures.ratio, "runs", figures.runs, "sides", figures.sides,
-                                       "probes", figures.probes, "remark", judgement->remark, "each", each));
+                        all,
+                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "measure",
+                                  judgement->target->measure, "goal", judgement->target->goal, "benchmark",
+                                  judgement->target->benchmark, "peer", judgement->target->peer, "verdict",
+                                  verdict_name(judgement->verdict), "ratio", figures.ratio, "runs",
+                                  figures.runs, "sides", figures.sides, "probes", figures.probes, "stolen",
+                                  figures.stolen, "remark", judgement->remark, "each", each));
         }
         return all;
 }

@@ -169,11 +169,21 @@ int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming,
         return r;
 }
 
+/* Where a large message was gathered the next one may be, while that memory is still in the cache. */
+static void give_back_room(struct leat_receiver *receiver) {
+        struct buffer *room = &receiver->sealed;
+
+        if (receiver->lanes && room->capacity > receiver->lanes->spare.capacity &&
+            room->capacity <= LANE_STREAM_MAX && !expiry_is_watched())
+                swap(room, &receiver->lanes->spare);
+        buffer_reset(room);
+}
+
 static void release_slowly(struct leat_receiver *receiver) {
         CALL_GUARD;
 
         intake_expire(receiver);
-        buffer_reset(&receiver->sealed);
+        give_back_room(receiver);
         intake_cut(receiver);
 }
 
@@ -185,5 +195,5 @@ void leat_receiver_release(struct leat_receiver *receiver) {
                 return;
         }
         intake_expire(receiver);
-        buffer_reset(&receiver->sealed);
+        give_back_room(receiver);
 }

@@ -138,6 +138,7 @@ for target in targets:
     assert target["verdict"] in ("met", "not met", "not counted", "not measured"), target
     assert len(target["each"]) == 1
     assert target["probes"].endswith(" ns") or target["probes"] == "one core", target
+    assert target["stolen"].endswith(" %") and 0 <= target["each"][0]["stolen"] <= 1, target
     assert target["verdict"] != "met", "of one round"
     if target["verdict"] == "not measured":
         assert "is not installed" in target["remark"] or "failed" in target["remark"], target

@@ -12,6 +12,7 @@
 
 #include <leat/leat.h>
 
+#include "expiry.h"
 #include "lanes.h"
 #include "sender.h"
 
@@ -75,6 +76,22 @@ static void expect_empty(void) {
         parcel got;
 
         cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
+}
+
+/* A program with AddressSanitizer uses no memory again, so that reading what has expired is seen. */
+Test(lanes_large, what_is_released_is_the_room_of_the_next_one) {
+        const size_t size = RING / 2 + 1000;
+        const unsigned char *rooms[4];
+
+        for (uint64_t i = 0; i < 4; i++) {
+                cr_assert_eq(send_parcel(tx, i, size, LEAT_NOW), 0);
+                rooms[i] = expect_parcel(i, size).data.data;
+                if (i < 2)
+                        parcel_release(rx);
+        }
+        if (!expiry_is_watched())
+                cr_assert_eq(rooms[1], rooms[0]);
+        cr_assert_neq(rooms[3], rooms[2], "what is not released lives until the next is complete");
 }
 
 /* A thread that sends parcels of these sizes, numbered from 0, and closes its sender if it is to. */
