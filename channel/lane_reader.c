@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "deadline.h"
 #include "descriptor.h"
 #include "fork.h"
 #include "guard.h"
@@ -75,6 +76,7 @@ void lane_reader_publish(struct lane_reader *lane) {
         if (ring_publish_tail(&lane->ring)) {
                 CALL_GUARD;
 
+                ring_set_reader_rang(&lane->ring, deadline_now());
                 if (lane_ring_bell(lane->socket) != 0)
                         lane_reader_hang(lane);
         }

@@ -130,6 +130,7 @@ static int end(struct lane_writer *lane) {
 int lane_writer_ring(struct lane_writer *lane) {
         CALL_GUARD;
 
+        ring_set_writer_rang(&lane->ring, deadline_now());
         return lane_ring_bell(lane->socket) == 0 ? 0 : end(lane);
 }
 
@@ -211,7 +212,7 @@ static void sleep_for_room(struct lane_writer *lane, size_t size, leat_deadline 
         before = deadline_now();
         if (!sleep_on_socket(lane, &left))
                 packet_start_collector();
-        spin_slept(&lane->spinner, deadline_now() - before);
+        spin_slept(&lane->spinner, before, deadline_now(), ring_reader_rang(&lane->ring));
         ring_writer_disarm(&lane->ring);
 }
 

@@ -305,6 +305,18 @@ uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core) {
         return core;
 }
 
+int64_t lanes_rang(const struct lanes *lanes) {
+        int64_t last = 0;
+
+        for (size_t i = 0; claim_is_current(&lanes->claim) && i < lanes->n; i++) {
+                int64_t rang = ring_writer_rang(&lanes->list[i]->ring);
+
+                if (rang > last)
+                        last = rang;
+        }
+        return last;
+}
+
 bool lanes_spin(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         struct lane_reader *lane = lanes->current;
@@ -341,7 +353,7 @@ static int sleep_until(struct leat_receiver *receiver, leat_deadline deadline) {
                 return 0;
         before = deadline_now();
         r = look(receiver, deadline);
-        spin_slept(&lanes->spinner, deadline_now() - before);
+        spin_slept(&lanes->spinner, before, deadline_now(), lanes_rang(lanes));
         return r;
 }
 

@@ -122,6 +122,9 @@ int lanes_claim(struct leat_receiver *receiver);
 /* A core other than this one on which a sender of an open lane runs (0: it is not known); `core` when there is none. */
 uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core);
 
+/* When one of the writers last rang, as they say; 0: not known. */
+int64_t lanes_rang(const struct lanes *lanes);
+
 /* Waits awake until the current lane has something; false when that is not worth it, or did not help. Calls the system only
  * to let others have the core now and then. */
 bool lanes_spin(struct leat_receiver *receiver);

@@ -97,6 +97,16 @@ void ring_set_writer_core(struct ring_writer *writer, uint32_t core_plus_1) {
         set_if_new(ring_word(writer->memory, RING_WRITER_CORE), core_plus_1);
 }
 
+int64_t ring_reader_rang(const struct ring_writer *writer) {
+        return (int64_t) atomic_load_explicit(ring_long_word(writer->memory, RING_READER_RANG),
+                                              memory_order_relaxed);
+}
+
+void ring_set_writer_rang(struct ring_writer *writer, int64_t now) {
+        atomic_store_explicit(ring_long_word(writer->memory, RING_WRITER_RANG), (uint64_t) now,
+                              memory_order_relaxed);
+}
+
 void ring_reader_init(struct ring_reader *reader, void *memory, size_t size, size_t limit,
                       uint64_t position) {
         *reader = (struct ring_reader){
@@ -149,4 +159,14 @@ uint32_t ring_writer_core(const struct ring_reader *reader) {
 
 void ring_set_reader_core(struct ring_reader *reader, uint32_t core_plus_1) {
         set_if_new(ring_word(reader->memory, RING_READER_CORE), core_plus_1);
+}
+
+int64_t ring_writer_rang(const struct ring_reader *reader) {
+        return (int64_t) atomic_load_explicit(ring_long_word(reader->memory, RING_WRITER_RANG),
+                                              memory_order_relaxed);
+}
+
+void ring_set_reader_rang(struct ring_reader *reader, int64_t now) {
+        atomic_store_explicit(ring_long_word(reader->memory, RING_READER_RANG), (uint64_t) now,
+                              memory_order_relaxed);
 }

@@ -12,8 +12,10 @@
  *      256   u32 reader_waits    1: the reader sleeps or is about to; who takes it (makes it 0) rings the bell
  *      260   u32 reader_core     where the reader runs, plus 1; 0: not known
  *      264   u32 reader_closed   1: it was closed
+ *      272   u64 reader_rang     when the reader last rang the bell, CLOCK_MONOTONIC in ns; 0: not known
  *      384   u32 writer_waits    1: the writer sleeps for room; 2: it found none and goes on trying: no bell is wanted
  *      388   u32 writer_core
+ *      392   u64 writer_rang
  *     4096   the data
  *
  * What one side stores often shares no cache line, and no pair of lines that are fetched together, with what the other stores.
@@ -48,8 +50,10 @@ enum ring_word {
         RING_READER_WAITS = 256,
         RING_READER_CORE = 260,
         RING_READER_CLOSED = 264,
+        RING_READER_RANG = 272,
         RING_WRITER_WAITS = 384,
-        RING_WRITER_CORE = 388
+        RING_WRITER_CORE = 388,
+        RING_WRITER_RANG = 392
 };
 
 struct ring_record {
@@ -62,8 +66,13 @@ static inline _Atomic uint32_t *ring_word(uint8_t *memory, enum ring_word word) 
         return (void *) (memory + word);
 }
 
+/* Of those that are u64. */
+static inline _Atomic uint64_t *ring_long_word(uint8_t *memory, enum ring_word word) {
+        return (void *) (memory + word);
+}
+
 static inline _Atomic uint64_t *ring_tail(uint8_t *memory) {
-        return (void *) (memory + RING_TAIL);
+        return ring_long_word(memory, RING_TAIL);
 }
 
 static inline _Atomic uint64_t *ring_header(uint8_t *data, size_t size, uint64_t position) {
@@ -180,6 +189,9 @@ void ring_writer_tries(struct ring_writer *writer);
 bool ring_reader_is_closed(const struct ring_writer *writer);
 uint32_t ring_reader_core(const struct ring_writer *writer); /* Plus 1; 0: not known. */
 void ring_set_writer_core(struct ring_writer *writer, uint32_t core_plus_1);
+int64_t ring_reader_rang(
+        const struct ring_writer *writer); /* 0: not known. Whatever it says, it may be no time at all. */
+void ring_set_writer_rang(struct ring_writer *writer, int64_t now);
 
 /* ---- the reading side ---- */
 
@@ -263,5 +275,7 @@ void ring_reader_disarm(struct ring_reader *reader);
 void ring_reader_close(struct ring_reader *reader); /* Says so to the writer. */
 uint32_t ring_writer_core(const struct ring_reader *reader);
 void ring_set_reader_core(struct ring_reader *reader, uint32_t core_plus_1);
+int64_t ring_writer_rang(const struct ring_reader *reader);
+void ring_set_reader_rang(struct ring_reader *reader, int64_t now);
 
 #endif

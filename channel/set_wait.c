@@ -79,12 +79,17 @@ static int look(struct leat_set_members *set) {
         return r;
 }
 
+/* NULL: it is on the socket. */
+static const struct ring_writer *ring_of(const struct leat_sender *sender) {
+        return sender->lane && !lane_writer_is_inherited(sender->lane) ? &sender->lane->ring : NULL;
+}
+
 /* Whether a lane's other side may be at work on another core than this one. */
 static bool works_elsewhere(const struct member *member, uint32_t core) {
         uint32_t other = core;
 
-        if (member->sender && member->sender->lane && !lane_writer_is_inherited(member->sender->lane))
-                other = ring_reader_core(&member->sender->lane->ring);
+        if (member->sender && ring_of(member->sender))
+                other = ring_reader_core(ring_of(member->sender));
         else if (!member->sender && member->receiver->lanes)
                 other = lanes_other_core(member->receiver->lanes, core);
         return other != core;
@@ -136,6 +141,25 @@ static bool arm_lanes(struct leat_set_members *set) {
         return true;
 }
 
+static int64_t rang(const struct member *member) {
+        if (member->sender)
+                return ring_of(member->sender) ? ring_reader_rang(ring_of(member->sender)) : 0;
+        return member->receiver->lanes ? lanes_rang(member->receiver->lanes) : 0;
+}
+
+static int64_t last_rang(const struct leat_set_members *set) {
+        const struct member *member = set->turn;
+        int64_t last = 0;
+
+        do {
+                int64_t when = rang(member);
+
+                last = when > last ? when : last;
+                member = member->next;
+        } while (member != set->turn);
+        return last;
+}
+
 static int sleep_until(struct leat_set_members *set, leat_deadline deadline) {
         int64_t before;
         int r;
@@ -148,7 +172,7 @@ static int sleep_until(struct leat_set_members *set, leat_deadline deadline) {
                 return poller_fetch(&set->poller, deadline);
         before = deadline_now();
         r = poller_fetch(&set->poller, deadline);
-        spin_slept(&set->spinner, deadline_now() - before);
+        spin_slept(&set->spinner, before, deadline_now(), last_rang(set));
         return r;
 }
 

@@ -9,18 +9,21 @@
  * But where more wait on each other than there are cores, sleeps are short and spins fail all the same, since who spins has the core that
  * the answer has to come from. So short sleeps are believed less each time that a spin after them fails; and who has spun for
  * longer than a busy peer takes gives its core to whoever is waiting for it. Where that is a third party with work of its own, the
- * core is back only milliseconds later: there a wake-up is by far the quicker way to it, and nobody spins for a while. */
+ * core is back only milliseconds later: there a wake-up is by far the quicker way to it, and nobody spins for a while.
+ *
+ * How long a wake-up takes is measured, for it is not the same everywhere: a host that takes an idle core away gives it back after
+ * some 200 µs. Were spins shorter than that, two sides that once sleep for each other's answers would do so for ever: whoever spins
+ * gives up before the other one is awake. */
 #include "spin.h"
 
 #include <sched.h>
 
 #include "deadline.h"
 
-#define MAX_FAILURES   6U /* That count: 1 << 6 waits in a row go without a spin. */
-#define MAX_DOUBTS     6U /* 64 short sleeps. */
-#define SHORT_SLEEP_NS (2 * SPIN_NS)
-#define PAUSED_LOOKS   32U              /* Between two readings of the clock; some microsecond. */
-#define SLICE_NS       INT64_C(1000000) /* Nobody but a busy third party keeps a core so long. */
+#define MAX_FAILURES 6U               /* That count: 1 << 6 waits in a row go without a spin. */
+#define MAX_DOUBTS   6U               /* 64 short sleeps. */
+#define PAUSED_LOOKS 32U              /* Between two readings of the clock; some microsecond. */
+#define SLICE_NS     INT64_C(1000000) /* Nobody but a busy third party keeps a core so long. */
 
 static inline void pause_core(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -54,6 +57,13 @@ bool spin_may(struct spinner *spinner, uint32_t other_core) {
         return core != 0 && other_core != 0 ? core != other_core : has_several_cpus();
 }
 
+/* Wake-ups vary. */
+static int64_t spin_length(const struct spinner *spinner) {
+        int64_t length = 2 * spinner->wake_up;
+
+        return length < SPIN_NS ? SPIN_NS : length < SPIN_MAX_NS ? length : SPIN_MAX_NS;
+}
+
 static bool fail(struct spinner *spinner) {
         spinner->skips = 1U << (spinner->failures < MAX_FAILURES ? spinner->failures : MAX_FAILURES);
         spinner->failures++;
@@ -81,7 +91,7 @@ bool spin_goes_on_slowly(struct spinner *spinner) {
                 int64_t now = deadline_now();
 
                 if (spinner->end == 0)
-                        spinner->end = now + SPIN_NS;
+                        spinner->end = now + spin_length(spinner);
                 if (now >= spinner->end)
                         return fail(spinner);
                 if (!eager && !lend_core(now))
@@ -93,8 +103,17 @@ bool spin_goes_on_slowly(struct spinner *spinner) {
         return true;
 }
 
-void spin_slept(struct spinner *spinner, int64_t nanoseconds) {
-        spinner->naps = nanoseconds < SHORT_SLEEP_NS ? spinner->naps + 1 : 0;
+/* What the other side says may be anything. */
+static void learn(struct spinner *spinner, int64_t took) {
+        int64_t known = took < SPIN_MAX_NS ? took : SPIN_MAX_NS;
+
+        spinner->wake_up = spinner->wake_up == 0 ? known : (3 * spinner->wake_up + known) / 4;
+}
+
+void spin_slept(struct spinner *spinner, int64_t before, int64_t now, int64_t rang) {
+        if (rang > before && rang < now)
+                learn(spinner, now - rang);
+        spinner->naps = now - before < 2 * spin_length(spinner) ? spinner->naps + 1 : 0;
         if (spinner->naps < 1U << spinner->doubts)
                 return;
         spinner->naps = 0;

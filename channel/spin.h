@@ -8,8 +8,8 @@
  *                                 return …;
  *                         }
  *         }
- *         … arm, look once more, sleep for so many nanoseconds …
- *         spin_slept(&spinner, nanoseconds);
+ *         … arm, look once more, sleep …
+ *         spin_slept(&spinner, before, now, rang);
  *
  * One spinner per waiter, all zero at first. */
 #ifndef LEAT_CHANNEL_SPIN_H
@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SPIN_NS 50000 /* About one sleep and wake-up. */
+#define SPIN_NS     50000  /* About one sleep and wake-up, as long as nothing better is known. */
+#define SPIN_MAX_NS 500000 /* However long they take. */
 
 /* The first looks go without a pause, which would cost more than a busy peer takes to answer; the clock is read after so many. */
 #define SPIN_EAGER_LOOKS 1024U
@@ -32,6 +33,7 @@ struct spinner {
         uint32_t looks;    /* Of this spin. */
         uint32_t next;     /* The look at which the clock is read or a pause is due. */
         int64_t end;       /* CLOCK_MONOTONIC in ns; 0: not read yet. */
+        int64_t wake_up; /* From a bell until its sleeper goes on, in ns, on the average of late; 0: not known. */
 };
 
 /* The CPU that runs this thread, plus 1; 0: not known. A few nanoseconds. */
@@ -62,8 +64,9 @@ static inline void spin_succeeded(struct spinner *spinner) {
                 spinner->doubts--;
 }
 
-/* A sleep lasted so long: after a short one, or after 2, 4 … 64 of them in a row if spins go on failing all the same, spinning is worth
- * a try again. */
-void spin_slept(struct spinner *spinner, int64_t nanoseconds);
+/* A sleep lasted from `before` until `now`: after a short one, or after 2, 4 … 64 of them in a row if spins go on failing all the same,
+ * spinning is worth a try again. The other side says that it `rang` then (0: not known), which tells how long a wake-up takes. All in
+ * ns of CLOCK_MONOTONIC. */
+void spin_slept(struct spinner *spinner, int64_t before, int64_t now, int64_t rang);
 
 #endif

@@ -101,12 +101,18 @@ Test(ring, is_empty_at_first) {
 Test(ring, keeps_its_promise_about_which_word_is_where) {
         ring_set_reader_core(&reader, 3);
         ring_set_writer_core(&writer, 4);
+        ring_set_reader_rang(&reader, 5);
+        ring_set_writer_rang(&writer, 6);
         ring_reader_close(&reader);
         cr_assert_eq(*ring_word(memory, 260), 3);
         cr_assert_eq(*ring_word(memory, 264), 1);
         cr_assert_eq(*ring_word(memory, 388), 4);
         cr_assert_eq(ring_reader_core(&writer), 3);
         cr_assert_eq(ring_writer_core(&reader), 4);
+        cr_assert_eq(*ring_long_word(memory, 272), 5);
+        cr_assert_eq(*ring_long_word(memory, 392), 6);
+        cr_assert_eq(ring_reader_rang(&writer), 5);
+        cr_assert_eq(ring_writer_rang(&reader), 6);
         cr_assert(ring_reader_is_closed(&writer));
         cr_assert(put(5, 'x'));
         cr_assert_eq(*ring_header(writer.data, SIZE, 0), 5 | (uint64_t) KIND << 32 | (uint64_t) 'x' << 40);

@@ -71,6 +71,42 @@ Test(spin, lasts_as_long_as_a_sleep_and_no_less) {
         cr_assert_geq(looks, SPIN_CLOCK_LOOKS);
 }
 
+/* Naps in which the bell was rung `took` ns before their end. */
+static void wake_up(struct spinner *spinner, int64_t took) {
+        for (int i = 0; i < 30; i++)
+                spin_slept(spinner, 1000000, 2000000 + took, 2000000);
+}
+
+static int64_t length_of_spin(struct spinner spinner) {
+        int64_t start = deadline_now();
+
+        spin_in_vain(&spinner);
+        return deadline_now() - start;
+}
+
+/* Who gives up before the other side is awake would never find it awake again. */
+Test(spin, lasts_longer_where_wake_ups_do) {
+        struct spinner spinner = { 0 };
+
+        wake_up(&spinner, 4 * SPIN_NS);
+        cr_assert_geq(length_of_spin(spinner), 4 * SPIN_NS);
+        wake_up(&spinner, 1000);
+        cr_assert_lt(spinner.wake_up, SPIN_NS / 2, "it was long only for a while");
+}
+
+Test(spin, does_not_believe_all_that_is_said_of_wake_ups) {
+        struct spinner spinner = { 0 };
+
+        wake_up(&spinner, 1000000000);
+        cr_assert_leq(spinner.wake_up, SPIN_MAX_NS, "however long");
+        spinner.wake_up = 0;
+        spin_slept(&spinner, 1000000, 2000000, 999999);
+        spin_slept(&spinner, 1000000, 2000000, 2000001);
+        spin_slept(&spinner, 1000000, 2000000, INT64_MIN);
+        spin_slept(&spinner, 1000000, 2000000, INT64_MAX);
+        cr_assert_eq(spinner.wake_up, 0, "not within the sleep");
+}
+
 Test(spin, looks_often_before_it_reads_the_clock) {
         struct spinner spinner = { 0 };
 
@@ -107,14 +143,14 @@ Test(spin, goes_on_after_success) {
 
 static void nap(struct spinner *spinner, unsigned times) {
         for (unsigned i = 0; i < times; i++)
-                spin_slept(spinner, SPIN_NS + SPIN_NS / 2);
+                spin_slept(spinner, 1, 1 + SPIN_NS + SPIN_NS / 2, 0);
 }
 
 Test(spin, goes_on_after_short_sleeps_but_not_after_a_long_one) {
         struct spinner spinner = failed(1);
 
         spinner.skips = 64;
-        spin_slept(&spinner, 1000000);
+        spin_slept(&spinner, 1, 1000001, 0);
         cr_assert_not(spin_may(&spinner, ANOTHER_CORE));
         nap(&spinner, 2);
         cr_assert(spin_may(&spinner, ANOTHER_CORE));

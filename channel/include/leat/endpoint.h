@@ -139,8 +139,8 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * receive from it, arm it, wait on a set with it, or give it away. That is final; close it. (Without lanes both may receive, and
  * each message goes to one of them; once a sender gets a lane, all that it sends goes to the one that granted it.)
  *
- * Where there are lanes, waiting begins with up to 50 us of looking, unless that was in vain lately, or the other side
- * runs on the same CPU; LEAT_NOW does not. */
+ * Where there are lanes, waiting begins with up to 50 us of looking, or twice what wake-ups take where that is longer (at most
+ * 500 us), unless that was in vain lately, or the other side runs on the same CPU; LEAT_NOW does not. */
 LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                                    leat_deadline deadline);
 
