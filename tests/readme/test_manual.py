@@ -51,6 +51,34 @@ def promises():
             yield re.findall(r"\b(leat_\w+)\(", functions), {word for word in said if word[0] == "-" or word in outcomes}
 
 
+def types(declaration):
+    """A function's name, and its types without the names of its parameters: "int leat_f(const char *a)" is ("leat_f", "int(const char*)")."""
+    result, name, parameters = re.fullmatch(r"(.*?)\b(\w+) ?\((.*)\)", " ".join(declaration.split())).groups()
+    bare = []
+    for parameter in re.split(r",(?![^()]*\))", parameters):  # Not at the commas of a parameter that is a function.
+        parameter = re.sub(r"\(\*(const )?\w+\)\(.*\)", "(*)()", parameter)
+        bare.append(parameter if "(*)" in parameter else re.sub(r"(?<=[ *])\w+$", "", parameter))
+    return name, re.sub(r" ?([*()]) ?", r"\1", f"{result}({','.join(part.strip() for part in bare)})").strip()
+
+
+def declared():
+    """What the headers declare: functions of the library, and those that a type T (and its answers' R) has."""
+    for header in sorted((ROOT / "channel" / "include" / "leat").glob("*.h")):
+        text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL).replace("\\\n", " ")
+        yield from map(types, re.findall(r"^LEAT_PUBLIC ([^;]*);", text, re.MULTILINE))
+        for end in ("sender", "receiver"):
+            expanded = re.sub(r"\b([TR])##", r"\1", re.sub(r"##end(##)?", end, text))
+            yield from map(types, re.findall(r"LEAT_FUNCTION_ ([^{;#]*?)\s*\{", expanded))
+
+
+def shown_functions(page):
+    """The same, as a page's SYNOPSIS has it."""
+    synopsis = re.search(r"^\.Sh SYNOPSIS\n(.*?)^\.Sh", page.read_text(), re.MULTILINE | re.DOTALL)[1]
+    for result, call in re.findall(r"^\.Ft (.*)\n\.F[no] (.*(?:\n\.Fa .*)*)", synopsis, re.MULTILINE):
+        name, *parameters = (quoted or word for quoted, word in re.findall(r'"([^"]*)"|(\S+)', call.replace("\n.Fa ", " ")))
+        yield types(f"{result.strip(chr(34))} {name}({', '.join(parameters)})")
+
+
 def displays(page):
     """The programs that a page shows, each a name, its text and what it prints: read from what man shows, as a reader does."""
     examples = re.search(r"^EXAMPLES\n(.*?)^\S", shown(page), re.MULTILINE | re.DOTALL)
@@ -84,6 +112,12 @@ class Text(unittest.TestCase):
                 self.assertIn(f"{name}.{section}", ours, page.name)
 
 
+    def test_the_overview_names_every_page(self):
+        overview = (ROOT / "channel" / "man" / "leat.7").read_text()
+        listed = re.findall(r"^\.It Xr (leat_\w+) 3$", overview, re.MULTILINE)
+        self.assertEqual(sorted(listed), [page.stem for page in PAGES if page.suffix == ".3"])
+
+
 class Names(unittest.TestCase):
     def test_every_public_function_has_its_page(self):
         symbols = (ROOT / "channel" / "leat.symbols").read_text()
@@ -115,6 +149,12 @@ class Names(unittest.TestCase):
                 page, text = texts[function]
                 missing += [(page, function, word) for word in sorted(said) if not re.search(rf"(?<!\w){word}\b", text)]
         self.assertEqual(missing, [])
+
+    def test_a_synopsis_has_the_types_of_the_headers(self):
+        header = dict(declared())
+        for page in PAGES:
+            for name, signature in shown_functions(page) if page.suffix == ".3" else ():
+                self.assertEqual((page.name, name, signature), (page.name, name, header.get(name)))
 
     def test_every_outcome_is_explained(self):
         header = (ROOT / "channel" / "include" / "leat" / "error.h").read_text()
