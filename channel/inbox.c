@@ -181,25 +181,20 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
 static int refer_endpoint(const struct leat_type *type, struct connection *connection,
                           const struct plan **plan, void *object, void *field) {
         struct endpoint_field endpoint = { .object = object };
-        int r = plan_get(type, plan);
+        int r = plan_for_end(type, &connection->fingerprint, plan);
 
-        if (r < 0)
-                return r;
-        if (!fingerprint_compatible(&(*plan)->fingerprint, &connection->fingerprint))
-                return LEAT_TYPE_MISMATCH;
-        memcpy(field, &endpoint, sizeof(endpoint));
-        return 0;
+        if (r == 0)
+                memcpy(field, &endpoint, sizeof(endpoint));
+        return r;
 }
 
 static int refer_receiver(const struct leat_type *type, struct leat_receiver *receiver, void *field) {
-        int r = refer_endpoint(type, receiver->connection, &receiver->plan, receiver, field);
+        const struct plan *plan;
+        int r = refer_endpoint(type, receiver->connection, &plan, receiver, field);
 
-        if (r != 0)
-                return r;
-        receiver_prepare_socket(receiver->connection, receiver->plan);
-        if (receiver->lanes)
-                lanes_set_plan(receiver->lanes, receiver->plan, receiver->message_limit);
-        return 0;
+        if (r == 0)
+                receiver_become(receiver, plan);
+        return r;
 }
 
 static bool is_wanted(const struct inbox_slot *slot, unsigned kind) {

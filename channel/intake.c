@@ -118,7 +118,7 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
                 r = check_descriptors(receiver, packet, ret_header);
         if (r == 0 && ret_header->kind != PACKET_MESSAGE && ret_header->kind != PACKET_SEALED)
                 r = LEAT_MALFORMED;
-        if (r == 0 && ret_header->tag != receiver->plan->tag)
+        if (r == 0 && ret_header->tag != receiver_tag(receiver))
                 r = LEAT_TYPE_MISMATCH;
         if (r == 0 && (ret_header->encoding < ENCODING_PLAIN || ret_header->encoding > ENCODING_RAW))
                 r = LEAT_MALFORMED;

@@ -92,7 +92,7 @@ int lanes_take_control(struct leat_receiver *receiver, const struct packet *pack
         int r = packet_read_header(packet->start, packet->size, &header);
 
         if (r == 0 && (header.encoding != 0 || header.n_handles > 0 || header.table_size > 0 ||
-                       header.tag != receiver->plan->tag))
+                       header.tag != receiver_tag(receiver)))
                 r = LEAT_MALFORMED;
         if (r == 0 && header.kind == PACKET_OFFER)
                 return take_offer(receiver, packet, body, size);

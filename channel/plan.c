@@ -118,6 +118,21 @@ int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
         return 0;
 }
 
+int plan_for_end(const struct leat_type *type, const struct fingerprint *fingerprint,
+                 const struct plan **ret_plan) {
+        const struct plan *plan = NULL;
+        int r = 0;
+
+        if (!type || type->table_version != LEAT_TABLE_VERSION || type->kind != LEAT_TYPE_opaque)
+                r = plan_get(type, &plan);
+        if (r < 0)
+                return r;
+        if (plan && !fingerprint_compatible(&plan->fingerprint, fingerprint))
+                return LEAT_TYPE_MISMATCH;
+        *ret_plan = plan;
+        return 0;
+}
+
 const char *leat_type_schema(const struct leat_type *type) {
         const struct plan *plan;
 

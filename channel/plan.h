@@ -29,4 +29,9 @@ struct plan {
  * -EINVAL (not a table, or an enum, which is no message), -ENOMEM. Thread-safe. */
 int plan_get(const struct leat_type *type, const struct plan **ret_plan);
 
+/* As what an end of a channel with this fingerprint is used where one of this type is wanted: *ret_plan is NULL for leat_opaque, where any
+ * will do. As plan_get(), and LEAT_TYPE_MISMATCH. */
+int plan_for_end(const struct leat_type *type, const struct fingerprint *fingerprint,
+                 const struct plan **ret_plan);
+
 #endif

@@ -41,7 +41,7 @@ int receiver_create(struct connection *connection, const struct plan *plan,
 /* Whether any descriptor can come by this channel: a handle, or the body of a message too large for a packet, or for a
  * buffer that somebody has made small (see transmit.c). */
 bool receiver_takes_descriptors(const struct plan *plan) {
-        return !plan->plain || plan->plain_size > ALWAYS_INLINE;
+        return !plan || !plan->plain || plan->plain_size > ALWAYS_INLINE;
 }
 
 void receiver_prepare_socket(const struct connection *connection, const struct plan *plan) {
@@ -51,6 +51,13 @@ void receiver_prepare_socket(const struct connection *connection, const struct p
         if (!connection_allows_lanes(connection) && !receiver_takes_descriptors(plan))
                 (void) setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off,
                                   sizeof(off)); /* Unknown before 6.16. */
+}
+
+void receiver_become(struct leat_receiver *receiver, const struct plan *plan) {
+        receiver->plan = plan;
+        receiver_prepare_socket(receiver->connection, plan);
+        if (receiver->lanes && plan)
+                lanes_set_plan(receiver->lanes, plan, receiver->message_limit);
 }
 
 int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor) {

@@ -52,6 +52,14 @@ struct leat_receiver {
 int receiver_create(struct connection *connection, const struct plan *plan,
                     struct leat_receiver **ret_receiver);
 
+/* It is known now as what it receives; NULL: as what, remains to be seen. */
+void receiver_become(struct leat_receiver *receiver, const struct plan *plan);
+
+/* That of every message of its channel. */
+static inline uint32_t receiver_tag(const struct leat_receiver *receiver) {
+        return fingerprint_tag(&receiver->connection->fingerprint);
+}
+
 /* Whether any descriptor can come by a channel of this type: a handle, or the body of a message too large for a packet. */
 bool receiver_takes_descriptors(const struct plan *plan);
 

@@ -47,6 +47,7 @@ static int take(struct leat_receiver *receiver, struct incoming *ret_incoming, l
 
 static int check_type(const struct leat_receiver *receiver, const struct leat_type *type,
                       const struct plan **ret_plan) {
+        const struct fingerprint *own;
         int r;
 
         if (receiver->plan && type == receiver->plan->type) {
@@ -56,8 +57,8 @@ static int check_type(const struct leat_receiver *receiver, const struct leat_ty
         r = plan_get(type, ret_plan);
         if (r < 0)
                 return r;
-        return *ret_plan == receiver->plan ||
-                               fingerprint_compatible(&(*ret_plan)->fingerprint, &receiver->plan->fingerprint)
+        own = receiver->plan ? &receiver->plan->fingerprint : &receiver->connection->fingerprint;
+        return *ret_plan == receiver->plan || fingerprint_compatible(&(*ret_plan)->fingerprint, own)
                        ? 0
                        : -EINVAL;
 }

@@ -15,7 +15,8 @@ LEAT_MESSAGE(everything, (i8, a), (i16, b), (i32, c), (i64, d), (u8, e), (u16, f
              (shared_memory, s), (sender, reply, t), (receiver, reply, u), (optional, i32, v), (optional, point, w),
              (array, string, x), (array, bytes, y), (fixed_array, 4, u8, z), (fixed_array, 2, point, aa),
              (optional, sender, reply, bb), (array, descriptor, cc), (array, color, dd), (optional, color, ee),
-             (array, shape, ff), (fixed_array, 2, sender, reply, gg), (optional, bytes, hh));
+             (array, shape, ff), (fixed_array, 2, sender, reply, gg), (optional, bytes, hh), (sender, leat_opaque, ii),
+             (array, receiver, leat_opaque, jj), (optional, sender, leat_raw, kk));
 LEAT_REQUEST(everything, t, reply);
 
 int use_everything(void);

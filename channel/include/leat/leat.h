@@ -7,6 +7,7 @@
 #include "leat/endpoint.h"
 #include "leat/error.h"
 #include "leat/message.h"
+#include "leat/opaque.h"
 #include "leat/raw.h"
 #include "leat/server.h"
 #include "leat/set.h"

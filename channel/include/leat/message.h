@@ -27,7 +27,7 @@
  *     descriptor         leat_descriptor
  *     shared_memory      leat_shared_memory
  *     sender, NAME       NAME_sender               two words: (sender, reply, done), (array, sender, reply, all)
- *     receiver, NAME     NAME_receiver
+ *     receiver, NAME     NAME_receiver         NAME may be leat_raw, see leat/raw.h, or leat_opaque: of any type, see leat/opaque.h
  *
  * 1 to 64 fields. Wrappers do not stand in one another: put a message between. All zero is a valid empty message of
  * every type (a variant's first alternative, an enum's first name). Declare types at file scope, in a header that both
@@ -58,6 +58,9 @@
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
  *     bool T_sender_is_connected(T_sender), T_receiver_is_connected(T_receiver)   (leat_sender_is_connected)
  *     void T_sender_close(T_sender *), T_receiver_close(T_receiver *)
+ *     leat_opaque_sender T_sender_to_opaque(T_sender *), leat_opaque_receiver T_receiver_to_opaque(T_receiver *)
+ *     int  T_sender_from_opaque(leat_opaque_sender *, T_sender *ret)         (leat_sender_cast, leat/opaque.h)
+ *     int  T_receiver_from_opaque(leat_opaque_receiver *, T_receiver *ret)   (leat_receiver_cast)
  *     T_sender   T_sender_give(T_sender *), T_sender_take(T_sender *field)
  *     T_receiver T_receiver_give(T_receiver *), T_receiver_take(T_receiver *field)
  *     int  T_copy(const T *, T *ret_copy), void T_free(T *copy)              (leat_message_copy)
@@ -214,7 +217,7 @@
 
 /* Endpoints are structs by value, so that every compiler refuses one type_'s for another's (for pointers, C compilers
  * only warn). `given` points to the giver's variable while the struct stands in a message_. */
-#define LEAT_ENDPOINTS_(T)                                                                              \
+#define LEAT_END_STRUCTS_(T)                                                                            \
         typedef struct T##_sender {                                                                     \
                 struct leat_sender *object;                                                             \
                 struct leat_sender **given;                                                             \
@@ -222,11 +225,17 @@
         typedef struct T##_receiver {                                                                   \
                 struct leat_receiver *object;                                                           \
                 struct leat_receiver **given;                                                           \
-        } T##_receiver;                                                                                 \
+        } T##_receiver
+
+#define LEAT_ENDPOINTS_(T)                                                                              \
+        LEAT_END_STRUCTS_(T);                                                                           \
         typedef struct T##_server_end {                                                                 \
                 struct leat_server *object;                                                             \
         } T##_server_end;                                                                               \
         LEAT_CHANNEL_FUNCTIONS_(T)                                                                      \
+        LEAT_END_FUNCTIONS_(T)                                                                          \
+        LEAT_OPAQUE_FUNCTIONS_(T, sender)                                                               \
+        LEAT_OPAQUE_FUNCTIONS_(T, receiver)                                                             \
         LEAT_HANDLE_FUNCTIONS_(T, sender)                                                               \
         LEAT_HANDLE_FUNCTIONS_(T, receiver)                                                             \
         LEAT_MESSAGE_FUNCTIONS_(T)                                                                      \
@@ -274,7 +283,10 @@
         LEAT_FUNCTION_ int T##_forward(T##_sender sender_, leat_undecoded *undecoded_, leat_deadline deadline_) \
         {                                                                                               \
                 return leat_sender_forward(sender_.object, undecoded_, deadline_);                      \
-        }                                                                                               \
+        }
+
+/* Those that need no type: opaque ends have them too. */
+#define LEAT_END_FUNCTIONS_(T)                                                                          \
         LEAT_FUNCTION_ int T##_arm(T##_receiver receiver_, int *ret_descriptor_)                        \
         {                                                                                               \
                 return leat_receiver_arm(receiver_.object, ret_descriptor_);                            \
@@ -304,6 +316,10 @@
         {                                                                                               \
                 return leat_sender_capacity(sender_.object, ret_bytes_);                                \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_peer(T##_receiver receiver_, struct leat_peer *ret_peer_)                \
+        {                                                                                               \
+                return leat_receiver_peer(receiver_.object, ret_peer_);                                 \
+        }                                                                                               \
         LEAT_FUNCTION_ int T##_set_add(leat_set set_, T##_receiver receiver_, uint64_t key_)            \
         {                                                                                               \
                 return leat_set_add_receiver(set_, receiver_.object, key_);                             \
@@ -315,6 +331,23 @@
         LEAT_FUNCTION_ int T##_set_add_sender_end(leat_set set_, T##_sender sender_, uint64_t key_)     \
         {                                                                                               \
                 return leat_set_add_sender_end(set_, sender_.object, key_);                             \
+        }
+
+#define LEAT_OPAQUE_FUNCTIONS_(T, end)                                                                  \
+        LEAT_FUNCTION_ leat_opaque_##end T##_##end##_to_opaque(T##_##end *end_)                         \
+        {                                                                                               \
+                leat_opaque_##end opaque_ = { leat_##end##_take(&end_->object), NULL };                 \
+                                                                                                        \
+                return opaque_;                                                                         \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_##end##_from_opaque(leat_opaque_##end *opaque_, T##_##end *ret_end_)     \
+        {                                                                                               \
+                T##_##end cast_ = { NULL, NULL };                                                       \
+                int r_ = leat_##end##_cast(&opaque_->object, T##_type(), &cast_.object);                \
+                                                                                                        \
+                if (r_ == 0)                                                                            \
+                        *ret_end_ = cast_;                                                              \
+                return r_;                                                                              \
         }
 
 #define LEAT_HANDLE_FUNCTIONS_(T, end)                                                                  \
@@ -433,10 +466,6 @@
                         *ret_receiver_ = receiver_;                                                     \
                 return r_;                                                                              \
         }                                                                                               \
-        LEAT_FUNCTION_ int T##_peer(T##_receiver receiver_, struct leat_peer *ret_peer_)                \
-        {                                                                                               \
-                return leat_receiver_peer(receiver_.object, ret_peer_);                                 \
-        }                                                                                               \
         LEAT_FUNCTION_ int T##_connect(const char *name_, T##_sender *ret_sender_, leat_deadline deadline_) \
         {                                                                                               \
                 T##_sender sender_ = { NULL, NULL };                                                    \
@@ -450,5 +479,8 @@
         {                                                                                               \
                 leat_server_close(&server_->object);                                                    \
         }
+
+/* What any type's ends can become; it needs what is above. */
+#include "leat/opaque.h"
 
 #endif

@@ -77,7 +77,8 @@ enum leat_type_kind {
         LEAT_TYPE_message = 1,
         LEAT_TYPE_variant,
         LEAT_TYPE_enum,
-        LEAT_TYPE_raw /* leat_raw alone: bytes that travel as they are. In another message it is one of bytes. */
+        LEAT_TYPE_raw,   /* leat_raw alone: bytes that travel as they are. In another message it is one of bytes. */
+        LEAT_TYPE_opaque /* leat_opaque alone: no message; where an end is declared, it is one of any type. */
 };
 
 struct leat_type;

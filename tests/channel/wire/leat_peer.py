@@ -64,8 +64,8 @@ class End:
         self.sock, self.fingerprint, self.type, self.flags = sock, fingerprint, type_, flags
 
     def become(self, type_):
-        """It was referred to by a field that wants this type."""
-        if not self.fingerprint.is_compatible(type_.fingerprint()):
+        """It was referred to by a field that wants this type, or is opaque and is to be of this type now."""
+        if type_ is not leat_types.opaque and not self.fingerprint.is_compatible(type_.fingerprint()):
             raise TypeMismatch()
         self.type = type_
 

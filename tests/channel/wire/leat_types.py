@@ -35,6 +35,14 @@ class TypeMismatch(Exception):
     """What came is of another type."""
 
 
+class Opaque:
+    """Where an end's type stands: any. There are no messages of it."""
+    name = "leat_opaque"
+
+
+opaque = Opaque()
+
+
 class Field:
     """One element, or several: `shape` is "one", "optional", "array" or "fixed_array"."""
 

@@ -7,7 +7,7 @@ import time
 import leat_lane_writer
 from leat_packets import Disconnected
 from leat_peer import ORDERED, Descriptor, Memory, Refused, Server, channel, connect
-from leat_types import Enum, Message, TypeMismatch, Variant, raw
+from leat_types import Enum, Message, TypeMismatch, Variant, opaque, raw
 
 color = Enum("color", "red", "green", "blue")
 point = Message("point", ("i32", "x"), ("i32", "y"))
@@ -43,10 +43,13 @@ parcel.define(("u64", "id"), ("string", "label"), ("bytes", "data"), (("sender",
 EMPTY_PARCEL = {"id": 0, "label": "", "data": b"", "reply": None, "gauges": None, "senders": [], "file": None, "memory": None,
                 "parcels": None}
 
+crate = Message("crate", ("string", "label"), (("sender", opaque), "to"), (("receiver", opaque), "source"),
+                ("array", ("sender", opaque), "others"))
+
 hello, task = Message("hello"), Message("task")
 hello.define(("string", "role"), (("sender", task), "tasks"))
 ENDS = (("samples", sample), ("values", value), ("bytes", raw), ("notes", note), ("gauges", gauge), ("meters", meter),
-        ("parcels", parcel))
+        ("parcels", parcel), ("crates", crate))
 task.define(*[field for name, type_ in ENDS
               for field in ((("receiver", type_), name), (("sender", type_), name + "_back"))], ("string", "path"))
 
@@ -220,6 +223,38 @@ def answer(reply):
     down_tx.close()
 
 
+def refuse(end, type_):
+    try:
+        end.become(type_)
+    except TypeMismatch:
+        return
+    raise AssertionError("another type was taken")
+
+
+def opaque_ends(given):
+    """Theirs, which get their types here, and ours, which get them there."""
+    got = given["crates"].recv()
+    expect_equal(got["label"], "theirs")
+    to, source, others = got["to"], got["source"], got["others"]
+    first, second = source.recv_message(), source.recv_message()
+    for end in (to, source):
+        refuse(end, parcel)
+        end.become(gauge)
+    expect_equal((second.decode(gauge), first.decode(gauge)), ({"level": 2}, {"level": 1}))
+    expect_equal(source.recv(), {"level": 3})
+    to.send({"level": 4})
+    refuse(others[0], gauge)
+    others[0].become(raw)
+    others[0].send(b"bytes")
+    up_tx, up = channel(gauge)
+    given["crates_back"].send({"label": "ours", "to": up_tx, "source": source, "others": [others[0], to]})
+    for end in (up_tx, to, others[0]):
+        end.close()
+    expect_equal(up.recv(), {"level": 5})
+    expect_end(up)
+    expect_end(given["crates"])
+
+
 def server(given):
     ours = Server(parcel, given["path"])
     try:
@@ -379,7 +414,7 @@ def move(given):
     given["parcels_back"].close()
 
 
-ROLES = {"plain": plain, "values": values, "raw": raw_bytes, "evolution": evolution, "handles": handles, "server": server,
+ROLES = {"plain": plain, "values": values, "raw": raw_bytes, "evolution": evolution, "handles": handles, "opaque": opaque_ends, "server": server,
          "lane_out": lane_out, "lane_in": lane_in, "echo": echo, "move": move}
 
 

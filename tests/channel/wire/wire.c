@@ -16,7 +16,7 @@ static const struct {
         { "plain", run_plain },         { "values", run_values },   { "raw", run_raw },
         { "evolution", run_evolution }, { "handles", run_handles }, { "server", run_server },
         { "lane_out", run_lane_out },   { "lane_in", run_lane_in }, { "echo", run_echo },
-        { "move", run_move },
+        { "move", run_move },           { "opaque", run_opaque },
 };
 
 static task_sender tasks;

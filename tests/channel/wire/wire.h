@@ -35,6 +35,10 @@ LEAT_MESSAGE(parcel, (u64, id), (string, label), (bytes, data), (sender, parcel,
              (receiver, gauge, gauges), (array, sender, gauge, senders), (descriptor, file),
              (shared_memory, memory), (receiver, parcel, parcels));
 
+/* Ends of whatever type. */
+LEAT_MESSAGE(crate, (string, label), (sender, leat_opaque, to), (receiver, leat_opaque, source),
+             (array, sender, leat_opaque, others));
+
 /* The first that Python says, and what it is answered: both ends of what a role needs. */
 LEAT_DECLARE(task);
 LEAT_MESSAGE(hello, (string, role), (sender, task, tasks));
@@ -43,7 +47,7 @@ LEAT_DEFINE_MESSAGE(task, (receiver, sample, samples), (sender, sample, samples_
                     (sender, leat_raw, bytes_back), (receiver, note, notes), (sender, note, notes_back),
                     (receiver, gauge, gauges), (sender, gauge, gauges_back), (receiver, meter, meters),
                     (sender, meter, meters_back), (receiver, parcel, parcels), (sender, parcel, parcels_back),
-                    (string, path));
+                    (receiver, crate, crates), (sender, crate, crates_back), (string, path));
 
 #define SOON leat_after_ms(30000)
 
@@ -57,6 +61,7 @@ void run_values(void);
 void run_raw(void);
 void run_evolution(void);
 void run_handles(void);
+void run_opaque(void);
 void run_server(void);
 void run_lane_out(void);
 void run_lane_in(void);
