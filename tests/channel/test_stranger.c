@@ -462,16 +462,20 @@ Test(stranger, sends_a_body_of_holes) {
 
 Test(stranger, sends_something_else_as_a_body) {
         struct forgery forgery = in_memory(0, 10, &null);
-        int pipe_fds[2];
+        int pipe_fds[2], directory;
 
         EXPECT(forgery, LEAT_MALFORMED);
         check_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+        directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         with_channels = count_descriptors();
         forgery = in_memory(0, 10, &pipe_fds[0]);
+        EXPECT(forgery, LEAT_MALFORMED);
+        forgery = in_memory(0, 10, &directory);
         EXPECT(forgery, LEAT_MALFORMED);
         forgery = in_memory(0, 10, NULL);
         forgery.n_fds = 0;
         EXPECT(forgery, LEAT_MALFORMED);
+        close(directory);
         close(pipe_fds[0]);
         close(pipe_fds[1]);
 }

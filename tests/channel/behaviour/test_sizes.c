@@ -161,10 +161,20 @@ Test(sizes, one_mebibyte_with_0_to_6_channels) {
 
 Test(sizes, forty_six_to_fifty_mebibytes_five_times) {
         unsigned char *data = make_pattern(50 * MEBIBYTE);
-        struct ends none = { .n = 0 };
+        blob_sender tx;
+        blob_receiver rx;
+        blob got;
 
-        for (size_t i = 46; i <= 50; i++)
-                send_laden(data, i * MEBIBYTE, &none);
+        cr_assert_eq(blob_channel(&tx, &rx), 0);
+        for (uint32_t i = 46; i <= 50; i++) {
+                cr_assert_eq(blob_send(tx, &(blob){ i, { data, (size_t) i * MEBIBYTE } }, LEAT_NOW), 0);
+                cr_assert_eq(blob_recv(rx, &got, LEAT_NOW), 0);
+                cr_assert_eq(got.who, i);
+                cr_assert_eq(got.data.size, (size_t) i * MEBIBYTE);
+                cr_assert_eq(memcmp(got.data.data, data, got.data.size), 0);
+        }
+        blob_sender_close(&tx);
+        blob_receiver_close(&rx);
         free(data);
 }
 
