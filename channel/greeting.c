@@ -16,7 +16,7 @@ int greeting_send(int fd, const struct plan *plan, leat_deadline deadline) {
                                  { .iov_base = body, .iov_len = header.body_size } };
 
         packet_write_header(&header, start);
-        return packet_send(fd, parts, 2, NULL, 0, deadline);
+        return packet_send(fd, parts, 2, NULL, 0, deadline, NULL);
 }
 
 static int check(const struct packet *packet, const struct plan *plan) {

@@ -164,6 +164,7 @@ int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming,
                 r = receiver->lanes ? lanes_take(receiver, ret_incoming, deadline)
                                     : incoming_take_from_socket(receiver, ret_incoming, deadline);
         while (r == LEAT_MORE);
+        counters_note_taken(&receiver->counters, r == 0 ? ret_incoming->size : 0, r);
         if (r == LEAT_DISCONNECTED && receiver->set)
                 set_forget_receiver(receiver);
         return r;

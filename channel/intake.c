@@ -206,8 +206,10 @@ static bool descriptors_are_free(const struct leat_receiver *receiver, size_t co
 static int look_before_taking(struct leat_receiver *receiver, int fd, leat_deadline deadline) {
         uint8_t start[PACKET_HEADER_SIZE];
         size_t size, promised;
-        int r = packet_peek(fd, start, sizeof(start), &size, deadline);
+        bool waited = false;
+        int r = packet_peek(fd, start, sizeof(start), &size, deadline, &waited);
 
+        receiver->counters.waits += waited;
         if (r != 0)
                 return r;
         promised = packet_promised_descriptors(start, size);
@@ -244,7 +246,9 @@ int intake_receive(struct leat_receiver *receiver, int fd, struct packet *packet
         packet->data = receiver->rooms[room].data;
         packet->capacity = PACKET_MAX_SIZE;
         packet->spares_room = fd == receiver->connection->fd;
-        return packet_receive(fd, packet, most_descriptors(receiver), deadline);
+        r = packet_receive(fd, packet, most_descriptors(receiver), deadline);
+        receiver->counters.waits += packet->waited;
+        return r;
 }
 
 int intake_open(struct leat_receiver *receiver, const struct packet *packet, struct incoming *ret_incoming) {

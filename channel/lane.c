@@ -49,7 +49,7 @@ static int send_control(int fd, enum packet_kind kind, uint32_t tag, uint8_t *bo
                                  { .iov_base = body, .iov_len = body_size } };
 
         packet_write_header(&header, header_bytes);
-        return packet_send(fd, parts, 2, fds, n_fds, deadline);
+        return packet_send(fd, parts, 2, fds, n_fds, deadline, NULL);
 }
 
 int lane_send_offer(int fd, uint32_t tag, const struct lane_offer *offer, int memory, int socket,

@@ -20,10 +20,9 @@
 #include "guard.h"
 #include "ring_memory.h"
 
-#define MESSAGES_PER_LOOK 16U
-#define LOOKS_PER_CORE    4U
-#define LOOKS_PER_POLL    256U
-#define LOOK_NS           INT64_C(1000000)
+#define LOOKS_PER_CORE 4U
+#define LOOKS_PER_POLL 256U
+#define LOOK_NS        INT64_C(1000000)
 
 /* A waiting writer looks up so often, as one on a socket does, see packet.c. */
 #define LOOK_UP_NS INT64_C(1000000000)
@@ -90,7 +89,7 @@ int lane_writer_create(size_t limit, struct lane_writer **ret_lane, struct lane_
                 return -ENOMEM;
         lane->socket = -1;
         lane->generation = fork_generation();
-        lane->until_look = MESSAGES_PER_LOOK;
+        lane->until_look = LANE_WRITER_LOOKS_AFTER;
         if (getrandom(&lane->identity, sizeof(lane->identity), 0) != sizeof(lane->identity))
                 return -EAGAIN;
         r = map_ring(lane, &offer, limit, &memory);
@@ -123,6 +122,7 @@ struct lane_writer *lane_writer_free(struct lane_writer *lane) {
 
 static int end(struct lane_writer *lane) {
         lane->ended = true;
+        lane->looked_up -= lane->until_look;
         lane->until_look = 0;
         return LEAT_DISCONNECTED;
 }
@@ -164,7 +164,8 @@ bool lane_writer_look_up(struct lane_writer *lane) {
                 return false;
         now = deadline_now();
 
-        lane->until_look = MESSAGES_PER_LOOK;
+        lane->looked_up += LANE_WRITER_LOOKS_AFTER;
+        lane->until_look = LANE_WRITER_LOOKS_AFTER;
         if (lane->looks % LOOKS_PER_CORE == 0)
                 set_core(lane);
         lane->looks++;
@@ -182,12 +183,14 @@ static bool is_ended(struct lane_writer *lane) {
         return lane->ended;
 }
 
-/* Once for each message that does not go the fast way. */
+/* Once for each message that does not go the fast way, among whose it is not counted. */
 static bool is_gone(struct lane_writer *lane) {
-        if (lane->until_look == 0)
+        if (lane->until_look == 0) {
                 (void) lane_writer_look_up(lane);
-        else
+        } else {
                 lane->until_look--;
+                lane->looked_up--;
+        }
         return is_ended(lane);
 }
 
@@ -219,6 +222,7 @@ static void sleep_for_room(struct lane_writer *lane, size_t size, leat_deadline 
 /* Waits until a record of `size` fits. Whatever was appended is published first: its reader makes the room. */
 static int wait_for_room(struct lane_writer *lane, size_t size, leat_deadline deadline) {
         int r = lane_writer_publish(lane);
+        bool waited = false;
 
         if (r != 0)
                 return r;
@@ -230,6 +234,9 @@ static int wait_for_room(struct lane_writer *lane, size_t size, leat_deadline de
                         ring_writer_tries(&lane->ring);
                         return deadline == LEAT_NOW ? LEAT_FULL : LEAT_TIMEOUT;
                 }
+                if (!waited)
+                        lane->waits++;
+                waited = true;
                 set_core(lane);
                 if (!spins_to_room(lane, size))
                         sleep_for_room(lane, size, deadline);
@@ -240,6 +247,7 @@ static int wait_for_room(struct lane_writer *lane, size_t size, leat_deadline de
 static int commit(struct lane_writer *lane, enum lane_record kind, uint8_t aux, size_t size) {
         ring_append(&lane->ring,
                     (struct ring_record){ .size = (uint32_t) size, .kind = (uint8_t) kind, .aux = aux });
+        lane->otherwise += ring_record_bytes(size);
         return lane_writer_publish(lane);
 }
 
@@ -345,13 +353,19 @@ int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadli
         if (size > lane->largest)
                 return LEAT_TOO_LARGE;
         r = wait_for_room(lane, size, deadline);
-        if (r == 0)
+        if (r == 0) {
                 *ret_place = ring_reserve(&lane->ring, size);
+                lane->looked_up++;
+        }
         return r;
 }
 
 int lane_writer_send_loan(struct lane_writer *lane, uint8_t encoding, size_t size) {
-        return is_ended(lane) ? LEAT_DISCONNECTED : commit(lane, LANE_MESSAGE, encoding, size);
+        if (is_ended(lane))
+                return LEAT_DISCONNECTED;
+        ring_append(&lane->ring,
+                    (struct ring_record){ .size = (uint32_t) size, .kind = LANE_MESSAGE, .aux = encoding });
+        return lane_writer_publish(lane);
 }
 
 bool lane_writer_has_room(struct lane_writer *lane) {

@@ -18,6 +18,9 @@ struct lane_writer {
         uint64_t generation; /* The process whose lane it is: a child has no mapping. */
         uint32_t
                 until_look; /* Messages until it looks up from its ring; 0: now, and for ever once it has ended. */
+        uint64_t looked_up; /* Messages until the last look; see lane_writer_messages(). */
+        uint64_t otherwise; /* Bytes of the ring that hold no message of the fast way. */
+        uint64_t waits;
         uint32_t looks; /* Since the socket was looked at. */
         int64_t looked_at;
         bool ended; /* Nobody reads any more. */
@@ -59,6 +62,20 @@ static inline bool lane_writer_is_inherited(const struct lane_writer *lane) {
 /* Nobody reads it any more, as far as is known without asking the system. */
 static inline bool lane_writer_has_ended(const struct lane_writer *lane) {
         return lane->ended || lane->ring.broken || ring_reader_is_closed(&lane->ring);
+}
+
+/* Messages between two looks up from the ring. */
+#define LANE_WRITER_LOOKS_AFTER 16U
+
+/* What was sent by the fast way, and every loan: so one that is still out is among them, and one that comes back is taken back
+ * with lane_writer_drop_loan(). */
+static inline uint64_t lane_writer_messages(const struct lane_writer *lane) {
+        return lane->looked_up + LANE_WRITER_LOOKS_AFTER - lane->until_look;
+}
+
+/* The bytes of so many of them, each rounded up. */
+static inline uint64_t lane_writer_bytes(const struct lane_writer *lane, uint64_t messages) {
+        return lane->ring.head - lane->otherwise - messages * RING_HEADER_SIZE;
 }
 
 /* Sends any message. Results as transmit(). */
@@ -123,6 +140,11 @@ int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadli
 
 /* Sends the first `size` bytes of what was lent. 0; LEAT_DISCONNECTED. */
 int lane_writer_send_loan(struct lane_writer *lane, uint8_t encoding, size_t size);
+
+/* It will not be sent. */
+static inline void lane_writer_drop_loan(struct lane_writer *lane) {
+        lane->looked_up--;
+}
 
 /* For a set: whether what found no room last would find it now (or the lane has ended, which sending tells). */
 bool lane_writer_has_room(struct lane_writer *lane);

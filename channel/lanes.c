@@ -93,9 +93,11 @@ static bool is_barred(struct leat_receiver *receiver) {
 }
 
 static void begin_turn(struct lanes *lanes, size_t index) {
+        counters_settle_turn(lanes);
         lanes->current = lanes->list[index];
         lanes->next = index + 1;
         lanes->turn = LANES_TURN;
+        counters_start_turn(lanes);
 }
 
 static bool is_watched(const struct lane_reader *lane) {
@@ -135,9 +137,11 @@ static int take_from(struct leat_receiver *receiver, size_t index, struct incomi
                 ring_reader_disarm(&lane->ring);
                 lanes_wake(lane);
         }
+        counters_settle_turn(lanes);
         r = lane->is_hung && before >= lane->last ? LEAT_DISCONNECTED
                                                   : incoming_take_from_lane(receiver, lane, ret_incoming);
         lanes->turn -= (int64_t) (lane->ring.position - before) + LANES_MESSAGE_COST;
+        counters_start_turn(lanes);
         if (r == LEAT_DISCONNECTED || (r == LEAT_EMPTY && lane->is_hung && lane->ring.position == before)) {
                 lanes_drop(receiver, lane);
                 return LEAT_EMPTY;
@@ -233,12 +237,16 @@ static int take_between_turns(struct leat_receiver *receiver, struct incoming *r
 /* While no other lane has anything the same goes on: without one whose turn it is nobody would spin for the answer that may be on its
  * way. */
 static void pass_turn(struct leat_receiver *receiver) {
+        struct lanes *lanes = receiver->lanes;
         size_t index;
 
-        if (find_next(receiver, &index))
-                begin_turn(receiver->lanes, index);
-        else
-                receiver->lanes->turn = LANES_TURN;
+        if (find_next(receiver, &index)) {
+                begin_turn(lanes, index);
+        } else {
+                counters_settle_turn(lanes);
+                lanes->turn = LANES_TURN;
+                counters_start_turn(lanes);
+        }
 }
 
 /* The sockets' turn comes when a lane's is over, also where a lane has brought nothing but pieces. */
@@ -335,6 +343,7 @@ bool lanes_spin(struct leat_receiver *receiver) {
                         found = true;
                 }
                 if (found) {
+                        receiver->counters.waits++;
                         spin_succeeded(&lanes->spinner);
                         return true;
                 }
@@ -351,6 +360,7 @@ static int sleep_until(struct leat_receiver *receiver, leat_deadline deadline) {
                 return r;
         if (!lanes_arm(receiver))
                 return 0;
+        receiver->counters.waits += !deadline_passed(deadline);
         before = deadline_now();
         r = look(receiver, deadline);
         spin_slept(&lanes->spinner, before, deadline_now(), lanes_rang(lanes));

@@ -24,6 +24,8 @@
 struct lanes {
         struct lane_reader *current; /* Whose turn it is; NULL when none. */
         int64_t turn;                /* What is left of it. */
+        int64_t settled_turn;        /* What was left when its messages were counted last, */
+        uint64_t settled_position;   /* and how far it was read. */
         const struct leat_type
                 *image_type; /* Messages of this type can be copied as they lie there; NULL: they cannot. */
         struct ring_record image; /* As which they come. */

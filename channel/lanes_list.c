@@ -191,8 +191,10 @@ void lanes_drop(struct leat_receiver *receiver, struct lane_reader *lane) {
 
         if (lane->state == LANE_AWAKE)
                 lanes->n_awake--;
-        if (lanes->current == lane)
+        if (lanes->current == lane) {
+                counters_settle_turn(lanes);
                 lanes->current = NULL;
+        }
         lanes->mapped -= lane->ring.size;
         forget_places(lane);
         lanes->n--;

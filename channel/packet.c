@@ -127,7 +127,7 @@ static void pause_for_in_flight(leat_deadline deadline) {
 }
 
 /* What to do about a failed sendmsg(): 0 means try again. */
-static int after_failed_send(int fd, int error, leat_deadline deadline) {
+static int after_failed_send(int fd, int error, leat_deadline deadline, bool *waited) {
         switch (error) {
         case EINTR:
                 return 0;
@@ -137,6 +137,7 @@ static int after_failed_send(int fd, int error, leat_deadline deadline) {
                         return LEAT_FULL;
                 if (deadline_passed(deadline))
                         return LEAT_TIMEOUT;
+                *waited = true;
                 if (deadline == LEAT_FOREVER)
                         packet_start_collector(); /* The blocking call gave up after its SO_SNDTIMEO. */
                 if (error == EAGAIN)
@@ -157,14 +158,15 @@ static int after_failed_send(int fd, int error, leat_deadline deadline) {
 }
 
 int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
-                leat_deadline deadline) {
+                leat_deadline deadline, uint64_t *waits) {
         union {
                 struct cmsghdr header;
                 uint8_t room[CMSG_SPACE(sizeof(int) * PACKET_MAX_DESCRIPTORS)];
         } control;
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
         int flags = MSG_NOSIGNAL | (deadline == LEAT_FOREVER ? 0 : MSG_DONTWAIT);
-        int r;
+        bool waited = false;
+        int r = 0;
 
         if (n_fds > 0) {
                 memset(&control.header, 0, sizeof(control.header));
@@ -175,17 +177,15 @@ int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, siz
                 message.msg_control = &control;
                 message.msg_controllen = CMSG_LEN(sizeof(int) * n_fds);
         }
-        for (;;) {
-                if (sendmsg(fd, &message, flags) >= 0)
-                        return 0;
-                r = after_failed_send(fd, errno, deadline);
-                if (r != 0)
-                        return r;
-        }
+        while (r == 0 && sendmsg(fd, &message, flags) < 0)
+                r = after_failed_send(fd, errno, deadline, &waited);
+        if (waited && waits)
+                ++*waits;
+        return r;
 }
 
 /* What to do about a failed recvmsg(): 0 means try again. */
-static int after_failed_receive(int fd, int error, leat_deadline deadline) {
+static int after_failed_receive(int fd, int error, leat_deadline deadline, bool *waited) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
         struct timespec left;
 
@@ -200,6 +200,7 @@ static int after_failed_receive(int fd, int error, leat_deadline deadline) {
                         return LEAT_EMPTY;
                 if (deadline_passed(deadline))
                         return LEAT_TIMEOUT;
+                *waited = true;
                 left = deadline_left(deadline, INT64_MAX);
                 (void) ppoll(&poll_fd, 1, &left, NULL);
                 return 0;
@@ -265,12 +266,13 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
         ssize_t size;
         int r;
 
+        packet->waited = false;
         for (;;) {
                 message.msg_controllen = control_size;
                 size = recvmsg(fd, &message, flags);
                 if (size >= 0)
                         break;
-                r = after_failed_receive(fd, errno, deadline);
+                r = after_failed_receive(fd, errno, deadline, &packet->waited);
                 if (r != 0)
                         return r;
         }
@@ -283,7 +285,8 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
         return 0;
 }
 
-int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline) {
+int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline,
+                bool *waited) {
         for (;;) {
                 ssize_t size = recv(fd, data, capacity, MSG_PEEK | MSG_DONTWAIT);
                 int r;
@@ -292,7 +295,7 @@ int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_d
                         *ret_size = (size_t) size;
                         return 0;
                 }
-                r = after_failed_receive(fd, errno, deadline);
+                r = after_failed_receive(fd, errno, deadline, waited);
                 if (r != 0)
                         return r;
         }

@@ -69,9 +69,10 @@ int packet_read_header(const uint8_t *packet, size_t size, struct packet_header 
 size_t packet_promised_descriptors(const uint8_t *packet, size_t size);
 
 /* Sends one packet. 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_REFUSED (it takes no descriptors);
- * -EMSGSIZE: larger than the socket's buffer allows; any other negative errno. */
+ * -EMSGSIZE: larger than the socket's buffer allows; any other negative errno. *waits (NULL: nobody asks) becomes one more when it
+ * waited; a blocking call, with LEAT_FOREVER, tells only when it gave up in between. */
 int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
-                leat_deadline deadline);
+                leat_deadline deadline, uint64_t *waits);
 
 /* Packets about lanes are no longer than this. */
 #define PACKET_START_SIZE 64
@@ -86,6 +87,7 @@ struct packet {
         bool spares_room;  /* Asked for by the caller: packets about lanes are in `start` alone. */
         bool too_long;     /* It did not fit the room. */
         bool fds_are_lost; /* Not all descriptors arrived. */
+        bool waited;       /* Whatever came of it. As *waits of packet_send(). */
 };
 
 /* An offer, a marker or a barrier, by what it says it is. */
@@ -105,7 +107,9 @@ void packet_start_collector(void);
  * LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
 int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline);
 
-/* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative errno. */
-int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline);
+/* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative errno. *waited becomes true
+ * when it waits. */
+int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline,
+                bool *waited);
 
 #endif

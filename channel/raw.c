@@ -49,6 +49,8 @@ static int loan_slowly(struct leat_sender *sender, size_t size, leat_deadline de
                 r = lane_writer_loan(sender->lane, size, deadline, &room);
                 if (r == 0)
                         keep_loan(sender, room, size, true);
+                else
+                        counters_note_sent(&sender->counters, 0, r);
                 if (r != LEAT_TOO_LARGE)
                         return r;
         }
@@ -82,6 +84,11 @@ int leat_sender_loan(struct leat_sender *sender, size_t size, void **ret_room, l
         return r;
 }
 
+static void forget_loan(struct leat_sender *sender) {
+        sender->loan = (struct loan){ .room = NULL };
+        buffer_reset(&sender->body);
+}
+
 static int send_memory(struct leat_sender *sender, size_t used, leat_deadline deadline) {
         static const struct buffer no_table;
         struct transmission transmission = { .encoding = ENCODING_RAW,
@@ -105,13 +112,14 @@ int leat_sender_send_loan(struct leat_sender *sender, size_t used, leat_deadline
         r = sender->loan.in_lane ? lane_writer_send_loan(sender->lane, ENCODING_RAW, used)
                                  : send_memory(sender, used, deadline);
         if (r == 0)
-                leat_sender_cancel_loan(sender);
+                forget_loan(sender);
         return r;
 }
 
 void leat_sender_cancel_loan(struct leat_sender *sender) {
         if (!sender || !sender->loan.room)
                 return;
-        sender->loan = (struct loan){ .room = NULL };
-        buffer_reset(&sender->body);
+        if (sender->loan.in_lane)
+                lane_writer_drop_loan(sender->lane);
+        forget_loan(sender);
 }

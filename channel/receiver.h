@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "buffer.h"
 #include "connection.h"
+#include "counters.h"
 #include "inbox.h"
 #include "leat/set.h"
 #include "plan.h"
@@ -36,6 +37,8 @@ struct leat_receiver {
         struct arena arena;
         struct inbox *inbox; /* Made with the first message that has handles. */
 
+        struct leat_counters
+                counters; /* Without `lost`, and what the lane whose turn it is has brought since it was settled. */
         uint64_t lost;             /* Messages lost at the limit of descriptors. */
         uint8_t other_version;     /* Of the last packet that had another than ours; 0: none had. */
         bool short_of_descriptors; /* It has happened once. */

@@ -71,6 +71,7 @@ static int show(struct leat_receiver *receiver, const struct plan *plan, const s
                 CALL_GUARD;
 
                 intake_reject(receiver);
+                counters_refuse(&receiver->counters, incoming->size);
         }
         return r;
 }
@@ -84,9 +85,13 @@ static __attribute__((noinline)) int recv_slowly(struct leat_receiver *receiver,
 
         if (r == 0)
                 r = take(receiver, &incoming, deadline);
+        if (r != 0)
+                return r;
+        r = incoming_make_own(receiver, &incoming);
         if (r == 0)
-                r = incoming_make_own(receiver, &incoming);
-        return r == 0 ? show(receiver, plan, &incoming, ret_message) : r;
+                return show(receiver, plan, &incoming, ret_message);
+        counters_refuse(&receiver->counters, incoming.size);
+        return r;
 }
 
 int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,

@@ -86,7 +86,7 @@ static bool gives(const struct handles *handles, const struct leat_sender *sende
 }
 
 /* Whatever it takes. *ret_gone: the message gave its own sender away. */
-static int transmit_prepared(struct leat_sender *sender, const struct transmission *transmission,
+static int transmit_prepared(struct leat_sender *sender, struct transmission *transmission,
                              leat_deadline deadline, bool *ret_gone) {
         struct handles *handles = has_handles(transmission) ? sender->handles : NULL;
         CALL_GUARD;
@@ -95,7 +95,9 @@ static int transmit_prepared(struct leat_sender *sender, const struct transmissi
         *ret_gone = false;
         if (handles)
                 r = handles_settle(handles, deadline);
-        if (r == 0)
+        if (r != 0)
+                counters_note_sent(&sender->counters, 0, r);
+        else
                 r = sender_transmit(sender, transmission, deadline);
         clear(sender);
         if (handles)

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "guard.h"
+#include "raw.h"
 
 int sender_create(struct connection *connection, const struct plan *plan, struct leat_sender **ret_sender) {
         struct leat_sender *sender = calloc(1, sizeof(*sender));
@@ -27,6 +28,8 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
 void sender_forget_inherited_lane(struct leat_sender *sender) {
         if (!sender->lane || !lane_writer_is_inherited(sender->lane))
                 return;
+        (void) raw_drop_inherited_loan(sender);
+        sender_count_lane(sender, &sender->counters);
         sender->has_barrier = lane_writer_needs_barrier(sender->lane);
         sender->barrier = lane_writer_barrier(sender->lane);
         sender->lane = lane_writer_free(sender->lane);
@@ -49,8 +52,17 @@ static int flush_barrier(struct leat_sender *sender, leat_deadline deadline) {
         return r;
 }
 
-int sender_transmit(struct leat_sender *sender, const struct transmission *transmission,
-                    leat_deadline deadline) {
+void sender_count_lane(const struct leat_sender *sender, struct leat_counters *counters) {
+        uint64_t lent = sender->loan.room && sender->loan.in_lane ? 1 : 0;
+        uint64_t messages = lane_writer_messages(sender->lane) - lent;
+
+        counters->messages += messages;
+        counters->bytes += lane_writer_bytes(sender->lane, messages);
+        counters->waits += sender->lane->waits;
+}
+
+static int send_somehow(struct leat_sender *sender, const struct transmission *transmission,
+                        leat_deadline deadline) {
         int r;
 
         sender_forget_inherited_lane(sender);
@@ -65,6 +77,15 @@ int sender_transmit(struct leat_sender *sender, const struct transmission *trans
         r = transmit(sender->connection->fd, transmission, deadline);
         if (r == 0)
                 promotion_count(&sender->promotion, sender->connection, transmission);
+        return r;
+}
+
+int sender_transmit(struct leat_sender *sender, struct transmission *transmission, leat_deadline deadline) {
+        int r;
+
+        transmission->waits = &sender->counters.waits;
+        r = send_somehow(sender, transmission, deadline);
+        counters_note_sent(&sender->counters, transmission->body_size, r);
         return r;
 }
 

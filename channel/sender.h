@@ -4,6 +4,7 @@
 
 #include "buffer.h"
 #include "connection.h"
+#include "counters.h"
 #include "handles.h"
 #include "lane_writer.h"
 #include "plan.h"
@@ -34,10 +35,12 @@ struct leat_sender {
         /* The table that was used last, and its plan, so that it need not be compared again. */
         const struct leat_type *sent_type;
         const struct plan *sent_plan;
-        const struct leat_type *image_type; /* The same table, if its messages' memory is what is sent; else NULL. */
+        const struct leat_type
+                *image_type; /* The same table, if its messages' memory is what is sent; else NULL. */
         /* What a receiver must have read before anything that this sender sends: it is a copy of one with a lane. */
         bool has_barrier;
         struct lane_barrier barrier;
+        struct leat_counters counters; /* Of all but its lane's, see sender_count_lane(). */
 };
 
 /* Owns the connection after success only. 0; -ENOMEM. */
@@ -51,8 +54,10 @@ int sender_plan_for(struct leat_sender *sender, const struct leat_type *type, co
 void sender_forget_inherited_lane(struct leat_sender *sender);
 
 /* Sends by the sender's lane or by its channel's socket. As transmit(). */
-int sender_transmit(struct leat_sender *sender, const struct transmission *transmission,
-                    leat_deadline deadline);
+int sender_transmit(struct leat_sender *sender, struct transmission *transmission, leat_deadline deadline);
+
+/* Adds what went by the fast way of its lane, and how often that waited. */
+void sender_count_lane(const struct leat_sender *sender, struct leat_counters *counters);
 
 /* Before it goes along in a message: what it has sent by its lane is to be received before what its copy will send. 0; LEAT_FULL,
  * LEAT_TIMEOUT, a negative errno. */

@@ -58,7 +58,7 @@ static int transmit_inline(int fd, const struct transmission *transmission, leat
                 parts[n_parts++] = part(transmission->table->data, transmission->table->size);
         if (transmission->body_size > 0)
                 parts[n_parts++] = part(transmission->body, transmission->body_size);
-        return packet_send(fd, parts, n_parts, fds, n_fds, deadline);
+        return packet_send(fd, parts, n_parts, fds, n_fds, deadline, transmission->waits);
 }
 
 int transmit_seal(const struct transmission *transmission, int *ret_fd) {
@@ -91,15 +91,15 @@ static int transmit_memory(int fd, const struct transmission *transmission, int 
 
         fds[0] = memory;
         packet_write_header(&header, header_bytes);
-        r = packet_send(fd, parts, 2, fds, n_fds, deadline);
+        r = packet_send(fd, parts, 2, fds, n_fds, deadline, transmission->waits);
         if (r != -EMSGSIZE)
                 return r;
         parts[1].iov_len = padding_for(fd);
-        r = packet_send(fd, parts, 2, fds, n_fds, deadline);
+        r = packet_send(fd, parts, 2, fds, n_fds, deadline, transmission->waits);
         if (r != -EMSGSIZE)
                 return r;
-        return packet_send(fd, parts, 1, fds, n_fds,
-                           deadline); /* Shrunk just now: a header alone always fits. */
+        return packet_send(fd, parts, 1, fds, n_fds, deadline,
+                           transmission->waits); /* Shrunk just now: a header alone always fits. */
 }
 
 static int transmit_sealed(int fd, const struct transmission *transmission, leat_deadline deadline) {

@@ -17,7 +17,8 @@ struct transmission {
         size_t body_size;
         const struct buffer *table;
         const struct handles *handles; /* NULL: none. */
-        int sealed_fd; /* Table and body in sealed memory, made by transmit_seal(); -1: made when needed. */
+        int sealed_fd;   /* Table and body in sealed memory, made by transmit_seal(); -1: made when needed. */
+        uint64_t *waits; /* As packet_send(). */
 };
 
 /* Whether it will go in sealed memory whatever the channel. */

@@ -61,6 +61,7 @@ static int keep(struct leat_undecoded_message *message, struct leat_receiver *re
 
         if (r < 0) {
                 intake_reject(receiver);
+                counters_refuse(&receiver->counters, incoming->size);
                 return r;
         }
         if (incoming->is_shared)
@@ -214,6 +215,8 @@ static int forward_with_handles(struct leat_sender *sender, const struct leat_un
         if (r == 0) {
                 transmission = transmission_of(message, sender, handles, &table);
                 r = sender_transmit(sender, &transmission, deadline);
+        } else {
+                counters_note_sent(&sender->counters, 0, r);
         }
         handles_finish(handles);
         if (r == 0)

@@ -115,7 +115,7 @@ static void send_back(const note_receiver *rx, int s) {
         struct iovec part = { .iov_base = start, .iov_len = sizeof(start) };
 
         packet_write_header(&header, start);
-        cr_assert_eq(packet_send(rx->object->connection->fd, &part, 1, &s, 1, LEAT_NOW), 0);
+        cr_assert_eq(packet_send(rx->object->connection->fd, &part, 1, &s, 1, LEAT_NOW, NULL), 0);
 }
 
 static void close_sender_with_something_sent_back(bool receiver_is_gone) {

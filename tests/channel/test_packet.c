@@ -175,13 +175,16 @@ Test(packet_socket, other_control_messages_are_stepped_over) {
 Test(packet_socket, peeking_leaves_the_packet_where_it_is) {
         uint8_t room[8], start_of[3];
         struct packet packet = { .data = room, .capacity = sizeof(room) };
+        bool waited = false;
         size_t size;
 
-        cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, LEAT_NOW), LEAT_EMPTY);
-        cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, leat_after_ms(2)), LEAT_TIMEOUT);
+        cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, LEAT_NOW, &waited), LEAT_EMPTY);
+        cr_assert_not(waited);
+        cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, leat_after_ms(2), &waited), LEAT_TIMEOUT);
+        cr_assert(waited);
         cr_assert_eq(send(pair[0], "12345", 5, 0), 5);
         for (int i = 0; i < 2; i++) {
-                cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, LEAT_FOREVER), 0);
+                cr_assert_eq(packet_peek(pair[1], start_of, sizeof(start_of), &size, LEAT_FOREVER, &waited), 0);
                 cr_assert_eq(size, 3);
                 cr_assert_eq(memcmp(start_of, "123", 3), 0);
         }
@@ -196,7 +199,7 @@ Test(packet_socket, one_that_was_never_connected_is_disconnected) {
         struct iovec part = { .iov_base = room, .iov_len = 1 };
 
         cr_assert_eq(packet_receive(alone, &packet, 0, LEAT_FOREVER), LEAT_DISCONNECTED);
-        cr_assert_eq(packet_send(alone, &part, 1, NULL, 0, LEAT_FOREVER), LEAT_DISCONNECTED);
+        cr_assert_eq(packet_send(alone, &part, 1, NULL, 0, LEAT_FOREVER, NULL), LEAT_DISCONNECTED);
         close(alone);
 }
 
@@ -214,7 +217,7 @@ Test(packet_socket, a_non_blocking_socket_still_waits_as_long_as_the_deadline_sa
         if (child == 0) {
                 watchdog(30);
                 sleep_ms(20);
-                check_equal(packet_send(pair[0], &part, 1, NULL, 0, LEAT_FOREVER), 0);
+                check_equal(packet_send(pair[0], &part, 1, NULL, 0, LEAT_FOREVER, NULL), 0);
                 _exit(0);
         }
         cr_assert_eq(packet_receive(pair[1], &packet, 0, LEAT_FOREVER), 0);

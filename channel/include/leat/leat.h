@@ -2,6 +2,7 @@
 #ifndef LEAT_LEAT_H
 #define LEAT_LEAT_H
 
+#include "leat/counters.h"
 #include "leat/deadline.h"
 #include "leat/descriptor.h"
 #include "leat/endpoint.h"

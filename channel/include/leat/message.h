@@ -52,6 +52,8 @@
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
  *     void T_release(T_receiver)                                             (leat_receiver_release)
  *     uint64_t T_lost(T_receiver)                                            (leat_receiver_lost)
+ *     int  T_sender_counters(T_sender, struct leat_counters *ret)            (leat_sender_counters)
+ *     int  T_receiver_counters(T_receiver, struct leat_counters *ret)        (leat_receiver_counters)
  *     int  T_versions(T_receiver, struct leat_versions *ret)                 (leat_receiver_versions)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
@@ -95,6 +97,7 @@
 
 #include <string.h>
 
+#include "leat/counters.h"
 #include "leat/endpoint.h"
 #include "leat/fields.h"
 #include "leat/server.h"
@@ -298,6 +301,14 @@
         LEAT_FUNCTION_ uint64_t T##_lost(T##_receiver receiver_)                                        \
         {                                                                                               \
                 return leat_receiver_lost(receiver_.object);                                            \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_sender_counters(T##_sender sender_, struct leat_counters *ret_counters_) \
+        {                                                                                               \
+                return leat_sender_counters(sender_.object, ret_counters_);                             \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_receiver_counters(T##_receiver receiver_, struct leat_counters *ret_counters_) \
+        {                                                                                               \
+                return leat_receiver_counters(receiver_.object, ret_counters_);                         \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_versions(T##_receiver receiver_, struct leat_versions *ret_versions_)    \
         {                                                                                               \
