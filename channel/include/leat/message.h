@@ -167,10 +167,21 @@
  *         r = draw_ask(work, &(draw){ .id = 1 }, &answers, &answer, leat_after_ms(250));
  *
  * After 0 the answer lives until *ret_answers, now the caller's, is closed. LEAT_DISCONNECTED: the receiver of the
- * request is gone, or dropped the request without an answer. On failure nothing is left open here. */
+ * request is gone, or dropped the request without an answer. On failure nothing is left open here.
+ *
+ * The same in two steps, with other work between them; the deadline of the first is for room in the channel only:
+ *
+ *         r = draw_ask_start(work, &(draw){ .id = 1 }, &answers, LEAT_NOW);
+ *         r = draw_ask_wait(&answers, &answer, leat_after_ms(250));
+ *         draw_ask_cancel(&answers);
+ *
+ * After LEAT_TIMEOUT and LEAT_EMPTY the request goes on: wait again, or cancel it. After 0 the answer lives until *answers is closed,
+ * by either name, or waited on again. On any other result *answers is closed. It is a receiver as any other, for a set or to be
+ * armed. Cancelling closes it: the answerer sees that by reply_sender_is_connected, or by reply_set_add_sender_end, while it
+ * works or before it begins; what it answers all the same goes nowhere. */
 #define LEAT_REQUEST(T, field, R)                                                                       \
-        LEAT_FUNCTION_ int T##_ask(T##_sender to_, const T *request_, R##_receiver *ret_answers_,       \
-                                   R *ret_answer_, leat_deadline deadline_)                             \
+        LEAT_FUNCTION_ int T##_ask_start(T##_sender to_, const T *request_, R##_receiver *ret_answers_, \
+                                         leat_deadline deadline_)                                       \
         {                                                                                               \
                 T asked_ = *request_;                                                                   \
                 R##_sender sender_;                                                                     \
@@ -183,11 +194,35 @@
                 r_ = T##_send(to_, &asked_, deadline_);                                                 \
                 R##_sender_close(&sender_); /* Given and gone, unless the send failed. */               \
                 if (r_ == 0)                                                                            \
-                        r_ = R##_recv(receiver_, ret_answer_, deadline_);                               \
-                if (r_ == 0)                                                                            \
                         *ret_answers_ = receiver_;                                                      \
                 else                                                                                    \
                         R##_receiver_close(&receiver_);                                                 \
+                return r_;                                                                              \
+        }                                                                                               \
+        LEAT_FUNCTION_ void T##_ask_cancel(R##_receiver *answers_)                                      \
+        {                                                                                               \
+                R##_receiver_close(answers_);                                                           \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_ask_wait(R##_receiver *answers_, R *ret_answer_, leat_deadline deadline_)\
+        {                                                                                               \
+                int r_ = R##_recv(*answers_, ret_answer_, deadline_);                                   \
+                if (r_ != 0 && r_ != LEAT_TIMEOUT && r_ != LEAT_EMPTY)                                  \
+                        T##_ask_cancel(answers_);                                                       \
+                return r_;                                                                              \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_ask(T##_sender to_, const T *request_, R##_receiver *ret_answers_,       \
+                                   R *ret_answer_, leat_deadline deadline_)                             \
+        {                                                                                               \
+                R##_receiver receiver_;                                                                 \
+                int r_ = T##_ask_start(to_, request_, &receiver_, deadline_);                           \
+                                                                                                        \
+                if (r_ != 0)                                                                            \
+                        return r_;                                                                      \
+                r_ = T##_ask_wait(&receiver_, ret_answer_, deadline_);                                  \
+                if (r_ == 0)                                                                            \
+                        *ret_answers_ = receiver_;                                                      \
+                else                                                                                    \
+                        T##_ask_cancel(&receiver_);                                                     \
                 return r_;                                                                              \
         }                                                                                               \
         LEAT_NEED_SEMICOLON_
