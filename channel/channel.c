@@ -69,14 +69,15 @@ static void set_limits(struct leat_receiver *receiver, const struct leat_channel
 /* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent; but not one
  * that is too large for this receiver, for only making it would take its time. */
 static void open_lane(struct leat_sender *sender, struct leat_receiver *receiver) {
+        size_t limit = connection_ring_limit(sender->connection, 0);
         struct lane_writer *lane;
         struct lane_parts parts;
 
-        if (ring_memory_size_for(sender->connection->ring_limit) > receiver->lane_memory) {
+        if (ring_memory_size_for(limit) > receiver->lane_memory) {
                 sender->promotion.state = PROMOTION_REFUSED;
                 return;
         }
-        if (lane_writer_create(sender->connection->ring_limit, &lane, &parts) < 0)
+        if (lane_writer_create(limit, &lane, &parts) < 0)
                 return;
         if (lanes_add_open(receiver, &parts.offer, parts.memory, parts.socket) == 0) {
                 sender->lane = lane;

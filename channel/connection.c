@@ -36,11 +36,9 @@ int connection_create(int fd, const struct fingerprint *fingerprint, struct conn
 
         if (!connection)
                 return -ENOMEM;
-        *connection = (struct connection){ .references = 1,
-                                           .fd = fd,
-                                           .fingerprint = *fingerprint,
-                                           .lanes = lanes_of_environment(),
-                                           .ring_limit = LANE_DEFAULT_LIMIT };
+        *connection = (struct connection){
+                .references = 1, .fd = fd, .fingerprint = *fingerprint, .lanes = lanes_of_environment()
+        };
         *ret = connection;
         return 0;
 }
@@ -53,6 +51,12 @@ void connection_set_options(struct connection *connection, const struct leat_cha
                 connection->lanes = options->lanes;
         if (options->capacity > 0)
                 connection->ring_limit = options->capacity;
+}
+
+size_t connection_ring_limit(const struct connection *connection, size_t body_size) {
+        if (connection->ring_limit > 0)
+                return connection->ring_limit;
+        return body_size > LANE_LARGE_BODY ? LANE_LIMIT_FOR_LARGE : LANE_DEFAULT_LIMIT;
 }
 
 bool connection_allows_lanes(const struct connection *connection) {

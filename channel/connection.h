@@ -18,7 +18,7 @@ struct connection {
                 fingerprint;   /* Of the channel's type, as its maker said it: passed on unchanged. */
         bool ordered;          /* One order over all senders: never lanes. Travels with the endpoints. */
         enum leat_lanes lanes; /* What its maker said, or else the environment. */
-        size_t ring_limit;     /* Bytes that may wait in a lane; its maker's capacity. */
+        size_t ring_limit;     /* Bytes that may wait in a lane; its maker's capacity, 0: nobody has said. */
 };
 
 /* Owns `fd` after success only. 0; -ENOMEM. */
@@ -26,6 +26,9 @@ int connection_create(int fd, const struct fingerprint *fingerprint, struct conn
 
 /* NULL: as it is. */
 void connection_set_options(struct connection *connection, const struct leat_channel_options *options);
+
+/* Bytes that may wait in a lane for a sender that sends bodies like this one. */
+size_t connection_ring_limit(const struct connection *connection, size_t body_size);
 
 /* Whether a lane can ever belong to it. */
 bool connection_allows_lanes(const struct connection *connection);

@@ -10,8 +10,11 @@
 #include "leat/deadline.h"
 #include "packet.h"
 
-/* Bytes that may wait in a lane unless its channel says otherwise. */
-#define LANE_DEFAULT_LIMIT ((size_t) 1 << 20)
+/* Bytes that may wait in a lane unless its channel says otherwise: enough for messages to come while their reader wakes up. A sender of
+ * large ones has more, so that its reader is so far behind that it reads from the cache that both share, and not from the writer's. */
+#define LANE_DEFAULT_LIMIT   ((size_t) 1 << 20)
+#define LANE_LIMIT_FOR_LARGE ((size_t) 4 << 20)
+#define LANE_LARGE_BODY      ((size_t) 256 << 10)
 
 /* A message of more bytes than this is not streamed through a ring, but goes as one sealed body. It bounds what a receiver
  * has to gather for each of its lanes. */

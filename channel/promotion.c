@@ -30,10 +30,11 @@ static void miss(struct promotion *promotion) {
                 promotion->misses++;
 }
 
-static void offer(struct promotion *promotion, const struct connection *connection) {
+static void offer(struct promotion *promotion, const struct connection *connection, size_t body_size) {
         struct lane_writer *lane;
         struct lane_parts parts;
-        int r = lane_writer_create(connection->ring_limit, &lane, &parts);
+        size_t limit = connection_ring_limit(connection, promotion->is_modest ? 0 : body_size);
+        int r = lane_writer_create(limit, &lane, &parts);
 
         if (r == 0) {
                 r = lane_send_offer(connection->fd, fingerprint_tag(&connection->fingerprint), &parts.offer,
@@ -87,20 +88,29 @@ void promotion_count(struct promotion *promotion, const struct connection *conne
         if (promotion->weight < row || (promotion->sent < LEAST_SENT && promotion->sent < row))
                 return;
         if (is_busy(promotion, connection))
-                offer(promotion, connection);
+                offer(promotion, connection, transmission->body_size);
         else
                 promotion->sent = 0;
 }
 
-static void hear_answer(struct promotion *promotion) {
+/* A receiver that has no memory for a large lane may well have some for a common one. */
+static void be_refused(struct promotion *promotion, const struct connection *connection) {
+        bool was_large = promotion->lane->ring.limit > connection_ring_limit(connection, 0);
+
+        promotion_end(promotion);
+        if (was_large)
+                promotion->is_modest = true;
+        else
+                promotion->state = PROMOTION_REFUSED;
+}
+
+static void hear_answer(struct promotion *promotion, const struct connection *connection) {
         int r = lane_take_answer(lane_writer_socket(promotion->lane));
 
-        if (r == 0) {
+        if (r == 0)
                 promotion->state = PROMOTION_ACCEPTED;
-        } else if (r == LEAT_REFUSED) {
-                promotion->lane = lane_writer_free(promotion->lane);
-                promotion->state = PROMOTION_REFUSED;
-        }
+        else if (r == LEAT_REFUSED)
+                be_refused(promotion, connection);
 }
 
 struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection) {
@@ -112,7 +122,7 @@ struct lane_writer *promotion_step(struct promotion *promotion, const struct con
                 return NULL;
         }
         if (promotion->state == PROMOTION_OFFERED)
-                hear_answer(promotion);
+                hear_answer(promotion, connection);
         if (promotion->state != PROMOTION_ACCEPTED ||
             lane_send_marker(connection->fd, fingerprint_tag(&connection->fingerprint),
                              &promotion->lane->identity, LEAT_NOW) != 0)

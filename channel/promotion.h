@@ -20,6 +20,7 @@ struct promotion {
         uint32_t sent;   /* Messages of the present row, */
         uint64_t weight; /* and what they weigh: a large one as many small ones. */
         uint32_t misses; /* Offers that could not be made. */
+        bool is_modest;  /* One for large messages was refused, perhaps for its size. */
         int64_t since;   /* When the row began. */
         struct lane_writer *lane;
 };

@@ -299,6 +299,25 @@ Test(promotion, a_refusal_is_for_good) {
         close_offered(&offered);
 }
 
+/* Made as large as large messages would have it, which may be more than the receiver grants. */
+Test(promotion, a_sender_of_large_messages_is_content_with_a_common_lane) {
+        struct offered offered;
+
+        connection->ring_limit = 0;
+        count_large(8, 1 << 20);
+        offered = take_offer();
+        cr_assert_eq(offered.offer.limit, LANE_LIMIT_FOR_LARGE);
+        answer(&offered, LANE_REFUSED);
+        close_offered(&offered);
+        cr_assert_null(step());
+        count_large(8, 1 << 20);
+        offered = take_offer();
+        cr_assert_eq(offered.offer.limit, LANE_DEFAULT_LIMIT);
+        answer(&offered, LANE_REFUSED);
+        close_offered(&offered);
+        expect_refusal();
+}
+
 Test(promotion, the_end_of_the_lanes_socket_is_a_refusal) {
         struct offered offered = be_offered();
 

@@ -48,7 +48,7 @@ struct leat_channel_options {
          * and up to 7 for its alignment; the lane's memory is the next power of two, and is there from its start.
          * T_capacity tells. Making a lane takes its sender a millisecond for some 2 MiB, so over 16 MiB there is none unless
          * `lanes` says always; and there is never one whose memory is over the receiver's lane_memory. Default: the
-         * system's (net.core.wmem_default), and 1 MiB in a lane. */
+         * system's (net.core.wmem_default), and 1 MiB in a lane, or 4 MiB in one that a sender got by messages over 256 KiB. */
         size_t capacity;
         /* The largest message that the receiver takes, in bytes, decoded data included; what is larger is dropped
          * there with LEAT_TOO_LARGE. It bounds what the receiver gathers of messages that come in pieces, too, for each
