@@ -127,11 +127,9 @@ class Names(unittest.TestCase):
         self.assertEqual([name for name in public if name not in documented], [])
 
     def test_every_function_of_a_type_has_its_page(self):
-        header = (ROOT / "channel" / "include" / "leat" / "message.h").read_text()
-        listed = header[header.index(" *     const char *T_schema()") : header.index("#ifndef LEAT_MESSAGE_H")]
-        typed = set(re.findall(r"\b(T_[a-z_]+)\(", listed))
+        typed = {name for name, _ in declared() if not name.endswith(("_", "_type"))}  # Not for users.
         documented = {name for page in PAGES for name in names(page)}
-        self.assertGreater(len(typed), 0)
+        self.assertIn("T_send", typed)
         self.assertEqual(sorted(typed - documented), [])
 
     def test_every_name_stands_in_the_synopsis_too(self):
