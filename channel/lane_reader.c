@@ -65,6 +65,8 @@ struct lane_reader *lane_reader_free(struct lane_reader *lane) {
         /* In a forked child something else may be at that address. */
         if (lane->process == fork_generation())
                 (void) ring_memory_unmap(lane->ring.memory, lane->ring.size);
+        if (lane->in_child.fd)
+                fork_forget(&lane->in_child);
         (void) close_fd(lane->memory);
         descriptor_close_socket(lane->socket);
         buffer_free(&lane->gathered);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "fork.h"
 #include "lane.h"
 #include "ring.h"
 
@@ -44,6 +45,8 @@ struct lane_reader {
         uint32_t place;     /* In the receiver's poller, */
         uint32_t set_place; /* and in its set's. */
         struct leat_receiver *receiver;
+
+        struct fork_descriptor in_child; /* Of the socket, if no child may have it. */
 };
 
 struct lane_message {

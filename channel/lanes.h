@@ -91,6 +91,9 @@ int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, in
 /* As above, one that both ends know already, in one process: it is open from the start. */
 int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket);
 
+/* No forked child keeps the lanes' sockets, as receiver_close_in_child(): for those that are there. */
+void lanes_close_in_child(struct leat_receiver *receiver);
+
 /* One that came along with its receiver, unwatched; its new owner's limits are not asked. Otherwise as above. */
 int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                     struct lane_reader **ret_lane);

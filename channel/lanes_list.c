@@ -110,6 +110,16 @@ static void forget_places(struct lane_reader *lane) {
         lane->place = lane->set_place = POLLER_NOWHERE;
 }
 
+/* It cannot fail any more: the channel's socket is in that list already. */
+static void close_in_child(struct lane_reader *lane) {
+        (void) fork_close_in_child(&lane->in_child, &lane->socket);
+}
+
+void lanes_close_in_child(struct leat_receiver *receiver) {
+        for (size_t i = 0; receiver->lanes && i < receiver->lanes->n; i++)
+                close_in_child(receiver->lanes->list[i]);
+}
+
 static int add_unwatched(struct leat_receiver *receiver, const struct lane_offer *offer, int memory,
                          int socket, struct lane_reader **ret_lane) {
         struct lanes *lanes = receiver->lanes;
@@ -122,6 +132,8 @@ static int add_unwatched(struct leat_receiver *receiver, const struct lane_offer
                 return r;
         lanes->list[lanes->n++] = lane;
         lanes->mapped += (size_t) offer->size;
+        if (receiver->stays_here)
+                close_in_child(lane);
         *ret_lane = lane;
         return 0;
 }

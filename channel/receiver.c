@@ -60,6 +60,16 @@ void receiver_become(struct leat_receiver *receiver, const struct plan *plan) {
                 lanes_set_plan(receiver->lanes, plan, receiver->message_limit);
 }
 
+int receiver_close_in_child(struct leat_receiver *receiver, struct fork_descriptor *socket) {
+        int r = fork_close_in_child(socket, &receiver->connection->fd);
+
+        if (r < 0)
+                return r;
+        receiver->stays_here = true;
+        lanes_close_in_child(receiver);
+        return 0;
+}
+
 int leat_receiver_arm(struct leat_receiver *receiver, int *ret_descriptor) {
         struct pollfd poll_fd = { .events = POLLIN };
         CALL_GUARD;

@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "connection.h"
 #include "counters.h"
+#include "fork.h"
 #include "inbox.h"
 #include "leat/set.h"
 #include "plan.h"
@@ -47,6 +48,8 @@ struct leat_receiver {
         struct leat_set_members *set; /* The set that it is in, and as what. */
         uint64_t set_key;
 
+        bool stays_here; /* A forked child closes its copies of the sockets. */
+
         struct poller poller; /* Opened on demand. */
         uint32_t place;       /* Of the channel's socket in it. */
 };
@@ -65,6 +68,10 @@ static inline uint32_t receiver_tag(const struct leat_receiver *receiver) {
 
 /* Whether any descriptor can come by a channel of this type: a handle, or the body of a message too large for a packet. */
 bool receiver_takes_descriptors(const struct plan *plan);
+
+/* From now on a forked child closes its copies of the channel's socket, by `socket`, and of the lanes', that come and go. Nobody there may
+ * use the receiver any more. Forget `socket` before closing. 0; -ENOMEM. */
+int receiver_close_in_child(struct leat_receiver *receiver, struct fork_descriptor *socket);
 
 /* Prepares a socket to be received from. */
 void receiver_prepare_socket(const struct connection *connection, const struct plan *plan);

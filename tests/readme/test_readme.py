@@ -68,6 +68,9 @@ class SmallPrograms(Readme):
     def test_a_program_is_started_with_a_channel_in_its_hands(self):
         self.runs_as_shown("squares")
 
+    def test_a_routers_thread_answers(self):
+        self.runs_as_shown("router")
+
     def test_a_server_serves_a_crowd(self):
         self.runs_as_shown("crowd")
 

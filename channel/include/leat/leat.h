@@ -10,6 +10,7 @@
 #include "leat/message.h"
 #include "leat/opaque.h"
 #include "leat/raw.h"
+#include "leat/router.h"
 #include "leat/server.h"
 #include "leat/set.h"
 #include "leat/shared_memory.h"

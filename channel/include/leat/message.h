@@ -40,8 +40,8 @@
  * compile.
  *
  * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning of each
- * call is written in leat/endpoint.h, leat/undecoded.h, leat/set.h, leat/server.h and leat/spawn.h under the name in parentheses.
- * All are static inline functions.
+ * call is written in leat/endpoint.h, leat/undecoded.h, leat/set.h, leat/router.h, leat/server.h and leat/spawn.h under the name in
+ * parentheses. All are static inline functions.
  *
  *     const char *T_schema()                                                 (leat_type_schema)
  *     int  T_channel(T_sender *ret_tx, T_receiver *ret_rx)                    (leat_channel_open)
@@ -72,6 +72,11 @@
  *     int  T_encode(const T *, leat_encoded *ret), T_send_encoded(T_sender, leat_encoded, leat_deadline)
  *     int  T_set_add(leat_set, T_receiver, uint64_t key), T_set_add_sender(leat_set, T_sender, uint64_t key)
  *     int  T_set_add_sender_end(leat_set, T_sender, uint64_t key)            (leat_set_add_sender_end)
+ *     int  T_route(leat_router, T_receiver *give, void (*handle)(T *, void *context),
+ *                  void (*end)(void *context, int why), void *context)       (leat_router_add)
+ *     int  T_route_once(…)                                                   as T_route, for one message
+ *     int  T_route_to(leat_router, T_receiver *give, T_sender *give, void (*end)(void *context, int why),
+ *                     void *context)                                         (leat_router_forward)
  *     int  T_server(T_server_end *ret)                                       (leat_server_open)
  *     int  T_server_with(const struct leat_server_options *, T_server_end *ret)
  *     int  T_listen(T_server_end *ret)                                       (leat_server_listen)
@@ -100,6 +105,7 @@
 #include "leat/counters.h"
 #include "leat/endpoint.h"
 #include "leat/fields.h"
+#include "leat/router.h"
 #include "leat/server.h"
 #include "leat/set.h"
 #include "leat/spawn.h"
@@ -277,6 +283,7 @@
         LEAT_HANDLE_FUNCTIONS_(T, sender)                                                               \
         LEAT_HANDLE_FUNCTIONS_(T, receiver)                                                             \
         LEAT_MESSAGE_FUNCTIONS_(T)                                                                      \
+        LEAT_ROUTER_FUNCTIONS_(T)                                                                       \
         LEAT_SERVER_FUNCTIONS_(T)                                                                       \
         LEAT_SPAWN_FUNCTIONS_(T, sender)                                                                \
         LEAT_SPAWN_FUNCTIONS_(T, receiver)                                                              \
@@ -377,6 +384,11 @@
         LEAT_FUNCTION_ int T##_set_add_sender_end(leat_set set_, T##_sender sender_, uint64_t key_)     \
         {                                                                                               \
                 return leat_set_add_sender_end(set_, sender_.object, key_);                             \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_route_to(leat_router router_, T##_receiver *receiver_, T##_sender *target_, \
+                                        void (*end_)(void *context_, int why_), void *context_)         \
+        {                                                                                               \
+                return leat_router_forward(router_, &receiver_->object, &target_->object, end_, context_); \
         }
 
 #define LEAT_OPAQUE_FUNCTIONS_(T, end)                                                                  \
@@ -446,6 +458,32 @@
         LEAT_FUNCTION_ int T##_send_encoded(T##_sender sender_, leat_encoded encoded_, leat_deadline deadline_) \
         {                                                                                               \
                 return leat_sender_send_encoded(sender_.object, encoded_, deadline_);                   \
+        }
+
+#define LEAT_ROUTER_FUNCTIONS_(T)                                                                       \
+        LEAT_FUNCTION_ void T##_route_call_(void (*handle_)(void), void *message_, void *context_)      \
+        {                                                                                               \
+                ((void (*)(T *, void *)) handle_)((T *) message_, context_);                            \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_route_with_(leat_router router_, T##_receiver *receiver_,                \
+                                           void (*handle_)(T *message_, void *context_),                \
+                                           void (*end_)(void *context_, int why_), void *context_, bool once_) \
+        {                                                                                               \
+                struct leat_route route_ = { (void (*)(void)) handle_, T##_route_call_, end_, context_, once_ }; \
+                                                                                                        \
+                return leat_router_add(router_, T##_type(), &receiver_->object, &route_);               \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_route(leat_router router_, T##_receiver *receiver_,                      \
+                                     void (*handle_)(T *message_, void *context_),                      \
+                                     void (*end_)(void *context_, int why_), void *context_)            \
+        {                                                                                               \
+                return T##_route_with_(router_, receiver_, handle_, end_, context_, false);             \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_route_once(leat_router router_, T##_receiver *receiver_,                 \
+                                          void (*handle_)(T *message_, void *context_),                 \
+                                          void (*end_)(void *context_, int why_), void *context_)       \
+        {                                                                                               \
+                return T##_route_with_(router_, receiver_, handle_, end_, context_, true);              \
         }
 
 #define LEAT_SPAWN_FUNCTIONS_(T, end)                                                                   \
