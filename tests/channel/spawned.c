@@ -75,6 +75,22 @@ static int ask_for_more_than_there_is(void) {
         return 0;
 }
 
+/* Of any type, and then of the right one. */
+static int take_as_opaque(void) {
+        leat_opaque_receiver receivers = { 0 };
+        leat_opaque_sender senders = { 0 };
+        number_sender tx = { 0 };
+
+        check_equal(leat_opaque_inherited_receiver(&receivers), LEAT_TYPE_MISMATCH);
+        check_equal(leat_opaque_inherited_sender(&senders), 0);
+        check_equal(leat_opaque_inherited_sender(&senders), -ENOENT);
+        check_equal(other_sender_from_opaque(&senders, &(other_sender){ 0 }), LEAT_TYPE_MISMATCH);
+        check_equal(number_sender_from_opaque(&senders, &tx), 0);
+        check_equal(number_send(tx, &(number){ 1 }, LEAT_FOREVER), 0);
+        number_sender_close(&tx);
+        return 0;
+}
+
 static int have_nothing(void) {
         number_sender tx = { 0 };
         number_receiver rx = { 0 };
@@ -126,6 +142,8 @@ int main(int argc, char **argv) {
                 return send_some(10);
         if (strcmp(what, "ask") == 0)
                 return ask_for_more_than_there_is();
+        if (strcmp(what, "opaque") == 0)
+                return take_as_opaque();
         if (strcmp(what, "nothing") == 0)
                 return have_nothing();
         if (strcmp(what, "rubbish") == 0)

@@ -145,6 +145,64 @@ static int live(size_t data_size) {
         return r;
 }
 
+/* As above, undecoded: what could not be forwarded is whole still. */
+static int pass_on(size_t data_size) {
+        parcel_sender tx = { 0 }, tx2 = { 0 };
+        parcel_receiver rx = { 0 }, rx2 = { 0 };
+        number_sender done = { 0 };
+        number_receiver answers = { 0 };
+        leat_undecoded undecoded = { 0 };
+        const char *words[] = { "a", "b" };
+        parcel got;
+        int r = parcel_channel(&tx, &rx);
+
+        if (r == 0)
+                r = parcel_channel(&tx2, &rx2);
+        if (r == 0)
+                r = number_channel(&done, &answers);
+        if (r == 0)
+                r = parcel_send(tx,
+                                &(parcel){ .words = "words",
+                                           .more = { words, 2 },
+                                           .done = number_sender_give(&done),
+                                           .numbers = number_receiver_give(&answers),
+                                           .data = { data, data_size } },
+                                LEAT_NOW);
+        if (r == 0)
+                r = parcel_recv_undecoded(rx, &undecoded, LEAT_NOW);
+        if (r == 0)
+                r = parcel_decode(undecoded, &got);
+        if (r == 0)
+                check_equal(got.data.size, data_size);
+        if (r == 0) {
+                r = parcel_forward(tx2, &undecoded, LEAT_NOW);
+                check((r == 0) == !undecoded.object);
+                if (r != 0) {
+                        until_failure = -1;
+                        check_equal(parcel_decode(undecoded, &got), 0);
+                        check(number_sender_is_set(got.done) && number_receiver_is_set(got.numbers));
+                }
+        }
+        if (r == 0)
+                r = parcel_recv(rx2, &got, LEAT_NOW);
+        leat_undecoded_close(&undecoded);
+        number_sender_close(&done);
+        number_receiver_close(&answers);
+        parcel_sender_close(&tx);
+        parcel_receiver_close(&rx);
+        parcel_sender_close(&tx2);
+        parcel_receiver_close(&rx2);
+        return r;
+}
+
+static int pass_on_small(void) {
+        return pass_on(100);
+}
+
+static int pass_on_large(void) {
+        return pass_on(sizeof(data));
+}
+
 static int serve(void) {
         number_server_end server = { 0 };
         number_receiver rx = { 0 };
@@ -226,6 +284,8 @@ int main(void) {
         a_types_first_use();
         exhaust("small", live_small);
         exhaust("large", live_large);
+        exhaust("small, passed on", pass_on_small);
+        exhaust("large, passed on", pass_on_large);
         exhaust("server", serve);
         return 0;
 }

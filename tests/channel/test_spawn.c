@@ -74,6 +74,24 @@ Test(spawn, a_sender_sends_behind_what_was_sent_before) {
         cr_assert_eq(wait_for(&process), 0);
 }
 
+Test(spawn, an_opaque_end_goes_along_and_arrives_as_one) {
+        struct leat_process process;
+        leat_opaque_sender some;
+        number_sender tx = { 0 };
+        number_receiver rx = { 0 };
+        number got;
+
+        cr_assert_eq(number_channel(&tx, &rx), 0);
+        some = number_sender_to_opaque(&tx);
+        cr_assert_eq(leat_opaque_spawn_sender(PROGRAM("opaque"), &some, &process), 0);
+        cr_assert_not(leat_opaque_sender_is_set(some), "it is given");
+        cr_assert_eq(number_recv(rx, &got, leat_after_ms(30000)), 0);
+        cr_assert_eq(got.value, 1);
+        cr_assert_eq(number_recv(rx, &got, leat_after_ms(30000)), LEAT_DISCONNECTED);
+        number_receiver_close(&rx);
+        cr_assert_eq(wait_for(&process), 0);
+}
+
 Test(spawn, what_it_is_asked_it_answers) {
         struct leat_process process;
         ask_sender tx = { 0 };

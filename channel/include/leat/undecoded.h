@@ -26,7 +26,8 @@ typedef struct leat_undecoded {
 } leat_undecoded;
 
 /* T_recv_undecoded: receives one message into *ret_undecoded, the caller's to close. As leat_receiver_recv, but for what only
- * decoding finds out; the message before it expires as by any receive. A large body is not copied once more. */
+ * decoding finds out, and what that is the receiver does not count; the message before it expires as by any receive. A large
+ * body is not copied once more. */
 LEAT_PUBLIC int leat_receiver_recv_undecoded(struct leat_receiver *receiver, leat_undecoded *ret_undecoded,
                                              leat_deadline deadline);
 
