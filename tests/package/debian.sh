@@ -44,7 +44,8 @@ check_control() {
 # usage: in_root ARGUMENT… (of dpkg's). ldconfig, which the packages call, is one that says so.
 in_root() {
         PATH="$scratch/bin:$PATH:/usr/sbin:/sbin" dpkg --root="$root" --log="$scratch/log" --force-not-root \
-                --force-script-chrootless --path-include='/usr/share/man/*' "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said"; fail "dpkg $*"; }
+                --force-script-chrootless --path-include='/usr/share/man/*' \
+                --path-include='/usr/share/doc/*' "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said"; fail "dpkg $*"; }
 }
 
 called() {
@@ -91,6 +92,15 @@ read_about_it() {
         LD_LIBRARY_PATH="$library" says "$scratch/totals" "the sum is 42"
 }
 
+learn_from_it() {
+        for program in main worker; do
+                # shellcheck disable=SC2086 # a list of words
+                "$cc" "$root/usr/share/doc/libleat-dev/examples/tutorial/step5/$program.c" -o "$scratch/$program" $flags
+        done
+        (cd "$scratch" && LD_LIBRARY_PATH="$library" ./main) >"$scratch/said" || fail "the tutorial's last step: $?"
+        grep -q '^the sum is 42, says Bob$' "$scratch/said" || fail "the tutorial's last step says: $(cat "$scratch/said")"
+}
+
 packages=$scratch/packages root=$scratch/root
 cpack --config "$build/CPackConfig.cmake" -B "$packages" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 [ "$(cd "$packages" && echo *.deb | wc -w)" -eq 3 ] || fail "not three packages: $(ls "$packages")"
@@ -104,6 +114,7 @@ in_root --audit libleat0 libleat-dev leat-kernel
 [ ! -s "$scratch/said" ] || fail "not all is well: $(cat "$scratch/said")"
 use_it
 read_about_it
+learn_from_it
 in_root --install "$packages"/*.deb # Over itself, as an upgrade.
 use_it
 in_root --remove leat-kernel libleat-dev libleat0
