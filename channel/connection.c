@@ -71,6 +71,7 @@ struct connection *connection_ref(struct connection *connection) {
 struct connection *connection_unref(struct connection *connection) {
         if (!connection || __atomic_sub_fetch(&connection->references, 1, __ATOMIC_ACQ_REL) > 0)
                 return NULL;
+        held_forget(connection);
         if (connection->ended)
                 (void) close_fd(connection->fd);
         else if (connection->own)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "fingerprint.h"
+#include "held.h"
 #include "leat/endpoint.h"
 
 struct connection {
@@ -19,6 +20,7 @@ struct connection {
         bool ordered;          /* One order over all senders: never lanes. Travels with the endpoints. */
         enum leat_lanes lanes; /* What its maker said, or else the environment. */
         size_t ring_limit;     /* Bytes that may wait in a lane; its maker's capacity, 0: nobody has said. */
+        struct held held;      /* A sender's. */
 };
 
 /* Owns `fd` after success only. 0; -ENOMEM. */

@@ -35,16 +35,36 @@ struct row {
         struct lanes_arrival lanes; /* A receiver's; mostly none. */
 };
 
-static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
-        struct connection *connection;
-        int r;
+/* What arrives gets a connection of its own, unless it is a sender of a channel that one is held of. */
+static int find_connection(struct inbox_slot *slot, const struct row *row,
+                           struct connection **ret_connection) {
+        struct held_arrival arrival = { .fd = slot->descriptor,
+                                        .fingerprint = &row->fingerprint,
+                                        .ordered = row->flags & HANDLE_ORDERED };
+        int r = LEAT_EMPTY;
 
         if (!descriptor_is_channel_socket(slot->descriptor))
                 return LEAT_MALFORMED;
-        r = connection_create(slot->descriptor, &row->fingerprint, &connection);
+        if (row->kind == HANDLE_SENDER)
+                r = held_find(&arrival, ret_connection);
+        if (r == 0)
+                slot->descriptor = close_fd(slot->descriptor); /* The socket stays open. */
+        if (r != LEAT_EMPTY)
+                return r;
+        r = connection_create(slot->descriptor, &row->fingerprint, ret_connection);
         if (r < 0)
                 return r;
-        connection->ordered = row->flags & HANDLE_ORDERED;
+        (*ret_connection)->ordered = arrival.ordered;
+        (*ret_connection)->held.cookie = arrival.cookie;
+        return 0;
+}
+
+static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
+        struct connection *connection;
+        int r = find_connection(slot, row, &connection);
+
+        if (r != 0)
+                return r;
         if (row->kind == HANDLE_SENDER) {
                 struct leat_sender *sender;
 

@@ -26,7 +26,7 @@ struct inbox {
 };
 
 /* Reads the table of the handles that `count` descriptors belong to, and takes the descriptors over, all of them, whatever it
- * returns: 0; LEAT_MALFORMED, LEAT_TOO_LARGE (memory over *limit, from which its size is subtracted), -ENOMEM. The
+ * returns: 0; LEAT_MALFORMED, LEAT_TYPE_MISMATCH (a sender of a held channel, as another type), LEAT_TOO_LARGE (memory over *limit, from which its size is subtracted), -ENOMEM. The
  * inbox must be empty before. */
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit);

@@ -20,6 +20,7 @@ int sender_create(struct connection *connection, const struct plan *plan, struct
                 return -ENOMEM;
         sender->connection = connection;
         sender->plan = plan;
+        held_add(connection);
         *ret_sender = sender;
         return 0;
 }

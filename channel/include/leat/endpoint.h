@@ -40,7 +40,7 @@ enum leat_lanes {
 
 /* What can be said about a channel when it is made. Zero means the default; a number beyond what is possible means the nearest
  * that is; `lanes` must be one of the three (-EINVAL). Of all this only `ordered` goes along with an end that is handed
- * on in a message; for the rest it has the defaults then. */
+ * on in a message; for the rest it has the defaults then, or those of the sender that is held of its channel already. */
 struct leat_channel_options {
         /* Bytes that may wait unread. On the channel's socket as the system accounts them (a small message costs some
          * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
@@ -131,8 +131,10 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * LEAT_TIMEOUT and LEAT_DISCONNECTED), or until the receiver is closed or given away.
  *
  * 0; LEAT_EMPTY (LEAT_NOW and nothing there), LEAT_TIMEOUT, LEAT_DISCONNECTED (no sender is left and all is read).
- * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH,
- * LEAT_VERSION_MISMATCH, LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
+ * A sender in it of whose channel this process holds a sender already (of the same type) costs no descriptor: it is a clone of that
+ * one, with its options.
+ * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH (which it also is when a
+ * sender in it is said to be of another type than the one that is held of its channel), LEAT_VERSION_MISMATCH, LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
  * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type.
  *
  * -EBUSY: the receiver has or had lanes, and since a fork(2) another process goes on with it: the one that was first to
