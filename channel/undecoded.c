@@ -28,6 +28,7 @@ struct leat_undecoded_message {
         size_t size;
         size_t budget;       /* Memory that may be taken for decoding it. */
         struct inbox *inbox; /* NULL: it has no handles. */
+        int sealed_fd;       /* The body in sealed memory, once it was tried to send it so; else -1. */
 
         struct buffer copy; /* What was decoded points into these. */
         struct arena arena;
@@ -86,6 +87,7 @@ int leat_receiver_recv_undecoded(struct leat_receiver *receiver, leat_undecoded 
         message = calloc(1, sizeof(*message)); /* Before a message is taken, which would be lost. */
         if (!message)
                 return -ENOMEM;
+        message->sealed_fd = -1;
         r = incoming_take(receiver, &incoming, deadline);
         if (r == 0)
                 r = keep(message, receiver, &incoming);
@@ -226,15 +228,30 @@ static int forward_with_handles(struct leat_sender *sender, const struct leat_un
         return r;
 }
 
-static int forward(struct leat_sender *sender, const struct leat_undecoded_message *message,
+/* Made once, however often there is no room for it. In a lane most go another way. */
+static int seal(struct leat_undecoded_message *message, const struct leat_sender *sender,
+                struct transmission *transmission) {
+        int r = 0;
+
+        if (!transmit_is_large(transmission) || (sender->lane && message->size <= LANE_STREAM_MAX))
+                return 0;
+        if (message->sealed_fd < 0)
+                r = transmit_seal(transmission, &message->sealed_fd);
+        transmission->sealed_fd = message->sealed_fd;
+        return r;
+}
+
+static int forward(struct leat_sender *sender, struct leat_undecoded_message *message,
                    leat_deadline deadline) {
         static const struct buffer no_table;
         struct transmission transmission;
+        int r;
 
         if (message->inbox)
                 return forward_with_handles(sender, message, deadline);
         transmission = transmission_of(message, sender, NULL, &no_table);
-        return sender_transmit(sender, &transmission, deadline);
+        r = seal(message, sender, &transmission);
+        return r == 0 ? sender_transmit(sender, &transmission, deadline) : r;
 }
 
 int leat_sender_forward(struct leat_sender *sender, leat_undecoded *undecoded, leat_deadline deadline) {
@@ -262,6 +279,7 @@ void leat_undecoded_close(leat_undecoded *undecoded) {
         if (closed->inbox)
                 (void) inbox_empty(closed->inbox);
         free(closed->inbox);
+        (void) close_fd(closed->sealed_fd);
         arena_free(&closed->arena);
         buffer_free(&closed->copy);
         buffer_free(&closed->bytes);

@@ -711,6 +711,28 @@ Test(forward, into_a_full_channel_it_is_kept_whole) {
         fail_and_go(2 * MIB);
 }
 
+Test(forward, what_is_large_is_put_into_memory_once_however_often_there_is_no_room) {
+        unsigned char *data = make_pattern(17 * MIB);
+        leat_undecoded undecoded;
+        int descriptors;
+        parcel got;
+
+        fill();
+        cr_assert_eq(parcel_send(tx, &(parcel){ .data = { data, 17 * MIB } }, FOREVER), 0);
+        undecoded = take();
+        descriptors = count_descriptors();
+        for (int i = 0; i < 20; i++) {
+                cr_assert_eq(parcel_forward(tx2, &undecoded, LEAT_NOW), LEAT_FULL);
+                cr_assert_eq(count_descriptors(), descriptors + 1, "it is kept");
+        }
+        empty();
+        cr_assert_eq(parcel_forward(tx2, &undecoded, LEAT_NOW), 0);
+        cr_assert_eq(parcel_recv(rx2, &got, FOREVER), 0);
+        cr_assert_eq(got.data.size, 17 * MIB);
+        cr_assert_eq(memcmp(got.data.data, data, 17 * MIB), 0);
+        free(data);
+}
+
 Test(forward, to_nobody_it_is_kept_whole) {
         leat_undecoded undecoded;
         struct full full;

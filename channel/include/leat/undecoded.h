@@ -41,7 +41,8 @@ LEAT_PUBLIC int leat_receiver_recv_undecoded(struct leat_receiver *receiver, lea
 LEAT_PUBLIC int leat_undecoded_decode(leat_undecoded undecoded, const struct leat_type *type, void *ret_message);
 
 /* T_forward: sends it on by another channel, as it is, with its handles; on success it is closed and zeroed here, and so is what
- * was decoded of it. On any other result nothing has changed.
+ * was decoded of it. On any other result nothing has changed; of a large one without handles, which is put into memory of its own to be
+ * sent, that memory and its descriptor are kept for the next try.
  *
  * As leat_sender_send; LEAT_TYPE_MISMATCH: messages of one channel's type cannot be read as the other's. -EINVAL: a handle was
  * taken out of it; -EBUSY: a receiver in it is in a set. */
