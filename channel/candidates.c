@@ -113,7 +113,7 @@ static int make_receiver(struct candidates *candidates, int fd, struct leat_rece
 }
 
 static int take_greeting(struct candidates *candidates, struct candidate *candidate) {
-        int r = greeting_receive(candidate->receiver->connection->fd, candidates->plan,
+        int r = greeting_receive(candidate->receiver->connection->fd, candidates->plan, &candidates->mismatch,
                                  &candidates->other_version);
 
         if (r != 0)
@@ -132,6 +132,8 @@ int candidates_hear(struct candidates *candidates, struct candidate *candidate, 
                 r = leat_receiver_recv(candidate->receiver, type, ret_first, LEAT_NOW);
                 if (r == LEAT_VERSION_MISMATCH)
                         candidates->other_version = candidate->receiver->other_version;
+                if (r == LEAT_TYPE_MISMATCH)
+                        candidates->mismatch = candidate->receiver->mismatch;
         }
         if (r == 0) {
                 *ret_receiver = forget(candidates, candidate);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
+#include "mismatch.h"
 #include "plan.h"
 #include "poller.h"
 #include "receiver.h"
@@ -21,7 +22,8 @@ struct candidates {
         struct candidate_list introduced; /* They have greeted. */
         size_t count;
         size_t limit;
-        uint8_t other_version; /* Of the last one that had another than ours; 0: none had. */
+        struct mismatch mismatch; /* Of the last one that had another type than ours. */
+        uint8_t other_version;    /* Of the last one that had another than ours; 0: none had. */
 };
 
 /* What the poller tells of. */

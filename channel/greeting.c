@@ -19,7 +19,7 @@ int greeting_send(int fd, const struct plan *plan, leat_deadline deadline) {
         return packet_send(fd, parts, 2, NULL, 0, deadline, NULL);
 }
 
-static int check(const struct packet *packet, const struct plan *plan) {
+static int check(const struct packet *packet, const struct plan *plan, struct mismatch *ret_mismatch) {
         struct packet_header header;
         struct fingerprint fingerprint;
         int r = packet_read_header(packet->data, packet->size, &header);
@@ -33,10 +33,13 @@ static int check(const struct packet *packet, const struct plan *plan) {
                     header.body_size ||
             header.body_size == 0 || header.tag != fingerprint_tag(&fingerprint))
                 return LEAT_MALFORMED;
-        return fingerprint_compatible(&fingerprint, &plan->fingerprint) ? 0 : LEAT_TYPE_MISMATCH;
+        if (fingerprint_compatible(&fingerprint, &plan->fingerprint))
+                return 0;
+        mismatch_note(ret_mismatch, plan->schema, &fingerprint);
+        return LEAT_TYPE_MISMATCH;
 }
 
-int greeting_receive(int fd, const struct plan *plan, uint8_t *ret_version) {
+int greeting_receive(int fd, const struct plan *plan, struct mismatch *ret_mismatch, uint8_t *ret_version) {
         uint8_t room[PACKET_HEADER_SIZE + FINGERPRINT_MAX_WIRE];
         struct packet packet = { .data = room, .capacity = sizeof(room) };
         int r = packet_receive(fd, &packet, 0, LEAT_NOW);
@@ -45,7 +48,7 @@ int greeting_receive(int fd, const struct plan *plan, uint8_t *ret_version) {
                 return r;
         for (size_t i = 0; i < packet.n_fds; i++)
                 (void) descriptor_dispose(packet.fds[i]);
-        r = check(&packet, plan);
+        r = check(&packet, plan, ret_mismatch);
         if (r == LEAT_VERSION_MISMATCH)
                 *ret_version = packet.data[0];
         return r;

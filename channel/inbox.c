@@ -198,19 +198,22 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
         return r;
 }
 
-static int refer_endpoint(const struct leat_type *type, struct connection *connection,
+static int refer_endpoint(struct inbox *inbox, const struct leat_type *type, struct connection *connection,
                           const struct plan **plan, void *object, void *field) {
         struct endpoint_field endpoint = { .object = object };
         int r = plan_for_end(type, &connection->fingerprint, plan);
 
         if (r == 0)
                 memcpy(field, &endpoint, sizeof(endpoint));
+        else if (r == LEAT_TYPE_MISMATCH)
+                mismatch_note(&inbox->mismatch, leat_type_schema(type), &connection->fingerprint);
         return r;
 }
 
-static int refer_receiver(const struct leat_type *type, struct leat_receiver *receiver, void *field) {
+static int refer_receiver(struct inbox *inbox, const struct leat_type *type, struct leat_receiver *receiver,
+                          void *field) {
         const struct plan *plan;
-        int r = refer_endpoint(type, receiver->connection, &plan, receiver, field);
+        int r = refer_endpoint(inbox, type, receiver->connection, &plan, receiver, field);
 
         if (r == 0)
                 receiver_become(receiver, plan);
@@ -272,10 +275,10 @@ int inbox_refer_as(struct inbox *inbox, uint64_t index, unsigned kind, const str
                 return 0;
         }
         case HANDLE_SENDER:
-                return refer_endpoint(type, slot->sender->connection, &slot->sender->plan, slot->sender,
-                                      field);
+                return refer_endpoint(inbox, type, slot->sender->connection, &slot->sender->plan,
+                                      slot->sender, field);
         case HANDLE_RECEIVER:
-                return refer_receiver(type, slot->receiver, field);
+                return refer_receiver(inbox, type, slot->receiver, field);
         }
         return LEAT_MALFORMED;
 }

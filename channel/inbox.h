@@ -8,6 +8,7 @@
 
 #include "handles.h"
 #include "leat/type.h"
+#include "mismatch.h"
 
 struct inbox_slot {
         enum handle_kind kind;
@@ -23,6 +24,7 @@ struct inbox_slot {
 struct inbox {
         size_t count;
         struct inbox_slot slots[LEAT_MAX_HANDLES];
+        struct mismatch mismatch; /* Of what came and the field that wanted it, after LEAT_TYPE_MISMATCH. */
 };
 
 /* Reads the table of the handles that `count` descriptors belong to, and takes the descriptors over, all of them, whatever it

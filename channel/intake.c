@@ -105,6 +105,17 @@ static int check_descriptors(struct leat_receiver *receiver, const struct packet
         return packet->n_fds == promised && !packet->fds_are_lost ? 0 : LEAT_MALFORMED;
 }
 
+static int check_tag(struct leat_receiver *receiver, uint32_t tag) {
+        const struct plan *own = receiver->plan;
+
+        if (tag == receiver_tag(receiver))
+                return 0;
+        if (!own)
+                own = plan_find(&receiver->connection->fingerprint);
+        mismatch_note_tag(&receiver->mismatch, own ? own->schema : NULL, tag);
+        return LEAT_TYPE_MISMATCH;
+}
+
 /* All that can be said of a packet without knowing what is in it. */
 static int check_packet(struct leat_receiver *receiver, const struct packet *packet,
                         struct packet_header *ret_header) {
@@ -118,8 +129,8 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
                 r = check_descriptors(receiver, packet, ret_header);
         if (r == 0 && ret_header->kind != PACKET_MESSAGE && ret_header->kind != PACKET_SEALED)
                 r = LEAT_MALFORMED;
-        if (r == 0 && ret_header->tag != receiver_tag(receiver))
-                r = LEAT_TYPE_MISMATCH;
+        if (r == 0)
+                r = check_tag(receiver, ret_header->tag);
         if (r == 0 && (ret_header->encoding < ENCODING_PLAIN || ret_header->encoding > ENCODING_RAW))
                 r = LEAT_MALFORMED;
         if (r != 0)

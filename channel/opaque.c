@@ -32,6 +32,9 @@ int leat_receiver_cast(struct leat_receiver **opaque, const struct leat_type *ty
         if (!*opaque)
                 return -EBADF;
         r = plan_for_end(type, &(*opaque)->connection->fingerprint, &plan);
+        if (r == LEAT_TYPE_MISMATCH)
+                mismatch_note(&(*opaque)->mismatch, leat_type_schema(type),
+                              &(*opaque)->connection->fingerprint);
         if (r != 0)
                 return r;
         receiver_become(*opaque, plan);

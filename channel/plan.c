@@ -1,6 +1,6 @@
 /* Types are const tables that programs compile in; what can be derived from them is derived once, at the first use
  * of a type in a process, and hung behind the table's one mutable word. Two threads may race to it: the loser throws its
- * plan away. Plans are never freed, as types never go away. */
+ * plan away. Plans are never freed, as types never go away; so they can be listed without a lock, for those who know a fingerprint only. */
 #include "plan.h"
 
 #include <errno.h>
@@ -91,6 +91,16 @@ static int make_plan(const struct leat_type *type, struct plan **ret_plan) {
         return r;
 }
 
+static const struct plan *all_plans;
+
+/* Behind no lock, so that a child of a fork finds none held. */
+static void list(struct plan *plan) {
+        plan->next = __atomic_load_n(&all_plans, __ATOMIC_RELAXED);
+        while (!__atomic_compare_exchange_n(&all_plans, &plan->next, plan, true, __ATOMIC_RELEASE,
+                                            __ATOMIC_RELAXED))
+                continue;
+}
+
 int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
         void *published;
         struct plan *plan = NULL;
@@ -109,10 +119,12 @@ int plan_get(const struct leat_type *type, const struct plan **ret_plan) {
                 if (r < 0)
                         return r;
                 if (__atomic_compare_exchange_n(type->plan, &published, plan, false, __ATOMIC_ACQ_REL,
-                                                __ATOMIC_ACQUIRE))
+                                                __ATOMIC_ACQUIRE)) {
+                        list(plan);
                         published = plan;
-                else
+                } else {
                         plan_free(plan);
+                }
         }
         *ret_plan = published;
         return 0;
@@ -131,6 +143,24 @@ int plan_for_end(const struct leat_type *type, const struct fingerprint *fingerp
                 return LEAT_TYPE_MISMATCH;
         *ret_plan = plan;
         return 0;
+}
+
+const struct plan *plan_find(const struct fingerprint *fingerprint) {
+        const struct plan *plan = __atomic_load_n(&all_plans, __ATOMIC_ACQUIRE);
+
+        while (plan && (plan->fingerprint.n_tails != fingerprint->n_tails ||
+                        !fingerprint_compatible(&plan->fingerprint, fingerprint)))
+                plan = plan->next;
+        return plan;
+}
+
+const struct plan *plan_find_tag(uint32_t tag) {
+        const struct plan *plan = __atomic_load_n(&all_plans, __ATOMIC_ACQUIRE), *found = NULL;
+
+        for (; plan; plan = plan->next)
+                if (plan->tag == tag && (!found || plan->fingerprint.n_tails < found->fingerprint.n_tails))
+                        found = plan;
+        return found;
 }
 
 const char *leat_type_schema(const struct leat_type *type) {

@@ -13,6 +13,7 @@ enum encoding { ENCODING_PLAIN = 1, ENCODING_MESSAGEPACK = 2, ENCODING_RAW = 3 }
 
 struct plan {
         const struct leat_type *type;
+        const struct plan *next; /* Of all that there are in this process. */
         char *schema;
         struct fingerprint fingerprint;
         uint32_t tag;           /* The fingerprint's first bytes; every message carries it. */
@@ -33,5 +34,10 @@ int plan_get(const struct leat_type *type, const struct plan **ret_plan);
  * will do. As plan_get(), and LEAT_TYPE_MISMATCH. */
 int plan_for_end(const struct leat_type *type, const struct fingerprint *fingerprint,
                  const struct plan **ret_plan);
+
+/* Of a type that was used in this process: with just this fingerprint; with this tag, and of several the one with the fewest optional
+ * fields at its end, for a tag says nothing of these. NULL: there is none. Thread-safe; a walk over all plans. */
+const struct plan *plan_find(const struct fingerprint *fingerprint);
+const struct plan *plan_find_tag(uint32_t tag);
 
 #endif

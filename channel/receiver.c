@@ -103,6 +103,10 @@ int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_ver
         return 0;
 }
 
+int leat_receiver_schemas(const struct leat_receiver *receiver, struct leat_schemas *ret_schemas) {
+        return receiver ? mismatch_tell(&receiver->mismatch, ret_schemas) : -EBADF;
+}
+
 struct leat_receiver *leat_receiver_take(struct leat_receiver **field) {
         struct leat_receiver *receiver = take_pointer(field);
 

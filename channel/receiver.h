@@ -11,6 +11,7 @@
 #include "fork.h"
 #include "inbox.h"
 #include "leat/set.h"
+#include "mismatch.h"
 #include "plan.h"
 #include "poller.h"
 
@@ -42,6 +43,7 @@ struct leat_receiver {
                 counters; /* Without `lost`, and what the lane whose turn it is has brought since it was settled. */
         uint64_t lost;             /* Messages lost at the limit of descriptors. */
         uint8_t other_version;     /* Of the last packet that had another than ours; 0: none had. */
+        struct mismatch mismatch;  /* The last one. */
         bool short_of_descriptors; /* It has happened once. */
         bool cut;                  /* What it sends cannot even be closed: it is not listened to any more. */
 

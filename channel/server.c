@@ -120,6 +120,10 @@ int leat_server_versions(const struct leat_server *server, struct leat_versions 
         return 0;
 }
 
+int leat_server_schemas(const struct leat_server *server, struct leat_schemas *ret_schemas) {
+        return server ? mismatch_tell(&server->candidates.mismatch, ret_schemas) : -EBADF;
+}
+
 int leat_server_descriptor(struct leat_server *server) {
         CALL_GUARD;
 

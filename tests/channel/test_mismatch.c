@@ -1,12 +1,15 @@
 /* Of two programs each has its own idea of a type. Where one has appended optional fields they understand each other; every other
  * change is LEAT_TYPE_MISMATCH, wherever the two meet: at a server, and with each end that travels in a message. And what has
- * changed can be read: both texts name it. */
+ * changed can be read: both texts name it, and are there after the mismatch. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <leat/leat.h>
 
+#include "plan.h"
 #include "support.h"
 #include "type_tables.h"
 
@@ -159,11 +162,24 @@ TestSuite(mismatch, .init = start, .fini = finish);
 
 /* ---- where two programs meet ---- */
 
+/* What is said of what `result` was returned for. */
+static void expect_named(int told, const struct leat_schemas *named, int result, const struct idea *writer,
+                         const struct idea *reader) {
+        cr_assert_eq(told, result == LEAT_TYPE_MISMATCH ? 0 : -ENODATA);
+        if (told == 0) {
+                cr_assert_str_eq(named->ours, leat_type_schema(reader->type()));
+                cr_assert_str_eq(named->theirs, leat_type_schema(writer->type()));
+        } else {
+                cr_assert_null(named->ours, "untouched");
+        }
+}
+
 /* A channel of the writer's making, one end of which goes to the reader in a message. What the reader says of the message. */
 static int give_a_sender(const struct idea *writer, const struct idea *reader) {
         struct leat_sender *tx, *end;
         struct leat_receiver *rx, *end_rx;
         union room got = { .all = { 0 } };
+        struct leat_schemas named = { 0 };
         int r;
 
         cr_assert_eq(leat_channel_open(writer->type(), NULL, &end, &end_rx), 0);
@@ -171,6 +187,7 @@ static int give_a_sender(const struct idea *writer, const struct idea *reader) {
         cr_assert_eq(leat_sender_send(tx, reader->to(), &(send_end){ { end, &end } }, LEAT_NOW), 0);
         r = leat_receiver_recv(rx, reader->to(), &got, leat_after_ms(30000));
         cr_assert_eq(any_job_sender_is_set(got.to.to), r == 0);
+        expect_named(leat_receiver_schemas(rx, &named), &named, r, writer, reader);
         leat_sender_close(&tx);
         leat_receiver_close(&rx);
         leat_receiver_close(&end_rx);
@@ -181,6 +198,7 @@ static int give_a_receiver(const struct idea *writer, const struct idea *reader)
         struct leat_sender *tx, *end_tx;
         struct leat_receiver *rx, *end;
         union room got = { .all = { 0 } };
+        struct leat_schemas named = { 0 };
         int r;
 
         cr_assert_eq(leat_channel_open(writer->type(), NULL, &end_tx, &end), 0);
@@ -188,6 +206,7 @@ static int give_a_receiver(const struct idea *writer, const struct idea *reader)
         cr_assert_eq(leat_sender_send(tx, reader->from(), &(receive_end){ { end, &end } }, LEAT_NOW), 0);
         r = leat_receiver_recv(rx, reader->from(), &got, leat_after_ms(30000));
         cr_assert_eq(any_job_receiver_is_set(got.from.from), r == 0);
+        expect_named(leat_receiver_schemas(rx, &named), &named, r, writer, reader);
         leat_sender_close(&tx);
         leat_receiver_close(&rx);
         leat_sender_close(&end_tx);
@@ -199,12 +218,14 @@ static int join_a_server(const struct idea *writer, const struct idea *reader) {
         struct leat_server *server = NULL;
         struct leat_receiver *rx;
         struct leat_sender *tx;
+        struct leat_schemas named = { 0 };
         union room first;
         int r;
 
         cr_assert_eq(leat_server_open(reader->type(), NULL, &server), 0);
         cr_assert_eq(leat_connect(writer->type(), leat_server_name(server), &tx, leat_after_ms(30000)), 0);
         r = leat_server_accept(server, reader->type(), &rx, &first, leat_after_ms(10));
+        expect_named(leat_server_schemas(server, &named), &named, r, writer, reader);
         leat_sender_close(&tx);
         leat_server_close(&server);
         return r;
@@ -262,4 +283,128 @@ Test(mismatch, both_texts_name_what_has_changed) {
                 if (idea->said)
                         cr_assert(!strstr(text, idea->said) && strstr(old_text, idea->said), "%s", text);
         }
+}
+
+/* ---- whose texts are known ---- */
+
+static const struct leat_channel_options on_the_socket = { .lanes = LEAT_LANES_NEVER };
+
+/* Another process, which has never told this one what its types are. */
+static void send_from_a_child(struct leat_sender *tx, const struct idea *writer, const struct idea *reader) {
+        pid_t child = fork();
+
+        check(child >= 0);
+        if (child == 0) {
+                struct leat_sender *end;
+                struct leat_receiver *end_rx;
+
+                check_equal(leat_channel_open(writer->type(), NULL, &end, &end_rx), 0);
+                check_equal(leat_sender_send(tx, reader->to(), &(send_end){ { end, &end } }, LEAT_NOW), 0);
+                _exit(0);
+        }
+        check_equal(wait_for_exit(child), 0);
+}
+
+Test(mismatch, names_theirs_once_it_was_used_here) {
+        static const struct idea *const writer = &changes[0];
+        struct leat_schemas named = { "untouched", "untouched" };
+        struct leat_sender *tx;
+        struct leat_receiver *rx;
+        union room got;
+
+        cr_assert_eq(leat_channel_open(old_to(), &on_the_socket, &tx, &rx), 0);
+        cr_assert_eq(leat_receiver_schemas(rx, &named), -ENODATA);
+        cr_assert_str_eq(named.ours, "untouched");
+        send_from_a_child(tx, writer, &the_old_one);
+        cr_assert_eq(leat_receiver_recv(rx, old_to(), &got, leat_after_ms(30000)), LEAT_TYPE_MISMATCH);
+        cr_assert_eq(leat_receiver_schemas(rx, &named), 0);
+        cr_assert_str_eq(named.ours, leat_type_schema(old()));
+        cr_assert_null(named.theirs);
+
+        cr_assert_not_null(leat_type_schema(writer->type()));
+        send_from_a_child(tx, writer, &the_old_one);
+        cr_assert_eq(leat_receiver_recv(rx, old_to(), &got, leat_after_ms(30000)), LEAT_TYPE_MISMATCH);
+        cr_assert_eq(leat_receiver_schemas(rx, &named), 0);
+        cr_assert_str_eq(named.ours, leat_type_schema(old()));
+        cr_assert_str_eq(named.theirs, leat_type_schema(writer->type()));
+
+        leat_sender_close(&tx);
+        leat_receiver_close(&rx);
+        cr_assert_eq(leat_receiver_schemas(NULL, &named), -EBADF);
+        cr_assert_eq(leat_server_schemas(NULL, &named), -EBADF);
+}
+
+/* A good message in between does not make it forget, and the next mismatch takes its place. */
+Test(mismatch, that_was_the_last_is_the_one_that_is_named) {
+        static const struct idea *const writers[] = { &changes[3], &understood[0], &changes[5] };
+        static const struct idea *const named_after[] = { &changes[3], &changes[3], &changes[5] };
+        struct leat_schemas named;
+        struct leat_sender *tx, *end;
+        struct leat_receiver *rx, *end_rx;
+        union room got;
+
+        cr_assert_eq(leat_channel_open(old_to(), NULL, &tx, &rx), 0);
+        for (size_t i = 0; i < 3; i++) {
+                cr_assert_eq(leat_channel_open(writers[i]->type(), NULL, &end, &end_rx), 0);
+                cr_assert_eq(leat_sender_send(tx, old_to(), &(send_end){ { end, &end } }, LEAT_NOW), 0);
+                cr_assert_eq(leat_receiver_recv(rx, old_to(), &got, leat_after_ms(30000)),
+                             i == 1 ? 0 : LEAT_TYPE_MISMATCH);
+                leat_receiver_close(&end_rx);
+                cr_assert_eq(leat_receiver_schemas(rx, &named), 0);
+                cr_assert_str_eq(named.ours, leat_type_schema(old()));
+                cr_assert_str_eq(named.theirs, leat_type_schema(named_after[i]->type()));
+        }
+        leat_sender_close(&tx);
+        leat_receiver_close(&rx);
+}
+
+/* The client is of the right type, and its first message brings an end of another. */
+Test(mismatch, in_a_clients_first_message_is_named_by_the_server) {
+        static const struct idea *const writer = &changes[1];
+        struct leat_server *server;
+        struct leat_sender *tx, *end;
+        struct leat_receiver *rx, *end_rx;
+        struct leat_schemas named = { 0 };
+        union room first;
+
+        cr_assert_eq(leat_channel_open(writer->type(), NULL, &end, &end_rx), 0);
+        cr_assert_eq(leat_server_open(old_to(), NULL, &server), 0);
+        cr_assert_eq(leat_connect(old_to(), leat_server_name(server), &tx, leat_after_ms(30000)), 0);
+        cr_assert_eq(leat_sender_send(tx, old_to(), &(send_end){ { end, &end } }, LEAT_NOW), 0);
+        cr_assert_eq(leat_server_accept(server, old_to(), &rx, &first, leat_after_ms(30000)),
+                     LEAT_TYPE_MISMATCH);
+        expect_named(leat_server_schemas(server, &named), &named, LEAT_TYPE_MISMATCH, writer, &the_old_one);
+        leat_sender_close(&tx);
+        leat_receiver_close(&end_rx);
+        leat_server_close(&server);
+}
+
+Test(mismatch, of_an_opaque_receiver_is_named_by_it) {
+        struct leat_schemas named = { 0 };
+        struct leat_sender *tx;
+        struct leat_receiver *opaque, *cast;
+
+        cr_assert_eq(leat_channel_open(old(), NULL, &tx, &opaque), 0);
+        cr_assert_eq(leat_receiver_cast(&opaque, changes[0].type(), &cast), LEAT_TYPE_MISMATCH);
+        expect_named(leat_receiver_schemas(opaque, &named), &named, LEAT_TYPE_MISMATCH, &the_old_one,
+                     &changes[0]);
+        leat_sender_close(&tx);
+        leat_receiver_close(&opaque);
+}
+
+/* A tag says nothing of the optional fields at the end. */
+Test(mismatch, a_tag_stands_for_the_type_with_the_fewest_appended_fields) {
+        static const struct leat_type *(*const shorter_and_shorter[])(void) = { optional_appended, old,
+                                                                                optional_not_yet_there };
+        const struct plan *plan, *longest;
+
+        cr_assert_eq(plan_get(optional_appended(), &longest), 0);
+        for (size_t i = 0; i < 3; i++) {
+                cr_assert_eq(plan_get(shorter_and_shorter[i](), &plan), 0);
+                cr_assert_eq(plan_find_tag(longest->tag), plan);
+        }
+        cr_assert_eq(plan_get(shorter_and_shorter[1](), &plan), 0);
+        cr_assert_neq(plan_find_tag(longest->tag), plan);
+        cr_assert_eq(plan_find(&longest->fingerprint), longest);
+        cr_assert_null(plan_find_tag(~longest->tag));
 }

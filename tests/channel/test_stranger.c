@@ -207,9 +207,34 @@ Test(stranger, speaks_another_version_and_both_are_named) {
 
 Test(stranger, sends_another_types_tag) {
         struct forgery forgery = message(no_handles, sizeof(no_handles));
+        struct forgery of_a_number = forge(number_type(), PACKET_MESSAGE, ENCODING_PLAIN, "12345678", 8);
+        struct leat_schemas named = { 0 };
 
+        cr_assert_eq(parcel_schemas(rx, &named), -ENODATA);
         forgery.start[4] ^= 1;
         EXPECT(forgery, LEAT_TYPE_MISMATCH);
+        cr_assert_eq(parcel_schemas(rx, &named), 0);
+        cr_assert_str_eq(named.ours, parcel_schema());
+        cr_assert_null(named.theirs, "nobody has heard of it");
+        EXPECT(of_a_number, LEAT_TYPE_MISMATCH);
+        cr_assert_eq(parcel_schemas(rx, &named), 0);
+        cr_assert_str_eq(named.ours, parcel_schema());
+        cr_assert_str_eq(named.theirs, number_schema());
+        cr_assert_eq(parcel_schemas((parcel_receiver){ 0 }, &named), -EBADF);
+}
+
+Test(stranger, sends_another_types_tag_to_an_opaque_receiver) {
+        struct forgery of_a_number = forge(number_type(), PACKET_MESSAGE, ENCODING_PLAIN, "12345678", 8);
+        leat_opaque_receiver opaque = parcel_receiver_to_opaque(&rx);
+        struct leat_schemas named = { 0 };
+        leat_undecoded got;
+
+        cr_assert_geq(send_forgery(raw(), &of_a_number), 0);
+        cr_assert_eq(leat_opaque_recv(opaque, &got, LEAT_NOW), LEAT_TYPE_MISMATCH);
+        cr_assert_eq(leat_opaque_schemas(opaque, &named), 0);
+        cr_assert_str_eq(named.ours, parcel_schema());
+        cr_assert_str_eq(named.theirs, number_schema());
+        cr_assert_eq(parcel_receiver_from_opaque(&opaque, &rx), 0);
 }
 
 Test(stranger, lies_about_sizes) {

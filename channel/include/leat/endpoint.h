@@ -166,6 +166,13 @@ LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
  * version had. -ENODATA: there was none. */
 LEAT_PUBLIC int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_versions *ret_versions);
 
+/* After LEAT_TYPE_MISMATCH from receiving, or from T_receiver_from_opaque: the last two types that did not match. Mostly they are not this
+ * receiver's, but those of an end in the message and of the field that it came for. Of the other type only a fingerprint comes, so its text
+ * is there if this process has used that type itself, in whatever way. A message that has itself another tag than this channel's is the
+ * work of no library's sender; its type is guessed by the tag. The texts belong to the library; both are valid until the next call on
+ * this receiver. -ENODATA: there was none. */
+LEAT_PUBLIC int leat_receiver_schemas(const struct leat_receiver *receiver, struct leat_schemas *ret_schemas);
+
 /* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED, unless another
  * process still holds the receiver, by fork(2). A receiver in a set leaves it. */
 LEAT_PUBLIC void leat_receiver_close(struct leat_receiver **receiver);

@@ -55,6 +55,7 @@
  *     int  T_sender_counters(T_sender, struct leat_counters *ret)            (leat_sender_counters)
  *     int  T_receiver_counters(T_receiver, struct leat_counters *ret)        (leat_receiver_counters)
  *     int  T_versions(T_receiver, struct leat_versions *ret)                 (leat_receiver_versions)
+ *     int  T_schemas(T_receiver, struct leat_schemas *ret)                   (leat_receiver_schemas)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)
  *     int  T_capacity(T_sender, size_t *ret_bytes)                           (leat_sender_capacity)
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
@@ -84,6 +85,7 @@
  *     const char *T_server_name(T_server_end), int T_server_descriptor(T_server_end)
  *     void T_server_expect(T_server_end, pid_t), T_server_close(T_server_end *)
  *     int  T_server_versions(T_server_end, struct leat_versions *ret)        (leat_server_versions)
+ *     int  T_server_schemas(T_server_end, struct leat_schemas *ret)          (leat_server_schemas)
  *     int  T_accept(T_server_end, T_receiver *ret_rx, T *ret_first, leat_deadline)   (leat_server_accept)
  *     int  T_peer(T_receiver, struct leat_peer *ret)                         (leat_receiver_peer)
  *     int  T_connect(const char *name, T_sender *ret_tx, leat_deadline)      (leat_connect)
@@ -356,6 +358,10 @@
         {                                                                                               \
                 return leat_receiver_versions(receiver_.object, ret_versions_);                         \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_schemas(T##_receiver receiver_, struct leat_schemas *ret_schemas_)       \
+        {                                                                                               \
+                return leat_receiver_schemas(receiver_.object, ret_schemas_);                           \
+        }                                                                                               \
         LEAT_FUNCTION_ int T##_sender_clone(T##_sender sender_, T##_sender *ret_clone_)                 \
         {                                                                                               \
                 T##_sender clone_ = { NULL, NULL };                                                     \
@@ -539,6 +545,10 @@
         LEAT_FUNCTION_ int T##_server_versions(T##_server_end server_, struct leat_versions *ret_versions_)\
         {                                                                                               \
                 return leat_server_versions(server_.object, ret_versions_);                             \
+        }                                                                                               \
+        LEAT_FUNCTION_ int T##_server_schemas(T##_server_end server_, struct leat_schemas *ret_schemas_)\
+        {                                                                                               \
+                return leat_server_schemas(server_.object, ret_schemas_);                               \
         }                                                                                               \
         LEAT_FUNCTION_ int T##_accept(T##_server_end server_, T##_receiver *ret_receiver_, T *ret_first_, \
                                       leat_deadline deadline_)                                          \

@@ -10,7 +10,7 @@
  *
  *     T_sender_is_set, T_sender_clone, T_sender_give, T_sender_take, T_sender_close; the same but clone for receivers;
  *     T_sender_is_connected, T_receiver_is_connected, T_sender_counters, T_receiver_counters, T_capacity, T_arm, T_release,
- *     T_lost, T_versions, T_peer, T_set_add, T_set_add_sender, T_set_add_sender_end, T_route_to, T_spawn_sender,
+ *     T_lost, T_versions, T_schemas, T_peer, T_set_add, T_set_add_sender, T_set_add_sender_end, T_route_to, T_spawn_sender,
  *     T_spawn_receiver, T_inherited_sender, T_inherited_receiver (an end of any type)
  *
  * and messages go by it undecoded, see leat/undecoded.h:

@@ -61,6 +61,10 @@ LEAT_PUBLIC int leat_server_accept(struct leat_server *server, const struct leat
 /* As leat_receiver_versions, of the last client that accept turned away with LEAT_VERSION_MISMATCH. */
 LEAT_PUBLIC int leat_server_versions(const struct leat_server *server, struct leat_versions *ret_versions);
 
+/* As leat_receiver_schemas, of the last client that accept turned away with LEAT_TYPE_MISMATCH: the server's type and the client's, or those of
+ * an end in its first message. Both are valid until the next call on this server. */
+LEAT_PUBLIC int leat_server_schemas(const struct leat_server *server, struct leat_schemas *ret_schemas);
+
 /* A descriptor to poll for POLLIN before calling accept with LEAT_NOW; it belongs to the server. (leat_set_watch
  * takes it.) */
 LEAT_PUBLIC int leat_server_descriptor(struct leat_server *server);

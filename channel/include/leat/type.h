@@ -108,6 +108,12 @@ struct leat_type {
  * library. NULL when the table is invalid or memory ran out. */
 LEAT_PUBLIC const char *leat_type_schema(const struct leat_type *type);
 
+/* Two types that did not match, as leat_type_schema says them. */
+struct leat_schemas {
+        const char *ours;   /* Of what was wanted. */
+        const char *theirs; /* Of what came; NULL: this process has never used that type. */
+};
+
 /* The version of the tables that this library reads, and that of this table, valid or not. -EINVAL: NULL. */
 LEAT_PUBLIC int leat_type_versions(const struct leat_type *type, struct leat_versions *ret_versions);
 
