@@ -603,8 +603,10 @@ static void route_and_wait(number_receiver rx, int ready) {
         check(tally_reaches(&tally, &tally.messages, 1));
         child = fork();
         check(child >= 0);
-        if (child == 0)
+        if (child == 0) {
+                watchdog(WATCHDOG_SECONDS);
                 check_equal(write(ready, &(pid_t){ getpid() }, sizeof(pid_t)), sizeof(pid_t));
+        }
         for (;;)
                 pause();
 }
