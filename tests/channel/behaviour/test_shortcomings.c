@@ -3,6 +3,7 @@
  *     a send that blocks without a way out, to oneself too     endpoints, sizes, behaviour/sizes
  *     too many handles; no descriptors; too many in flight     sizes, exhaustion
  *     what one receive allocates                               cost
+ *     a descriptor for every received sender                   held
  *     signals, deadlines, a second client                      endpoints, connect, server, listen
  *     malformed input of every kind, memory that can change    stranger, lane_stranger, codec, shared_memory
  *     who is at the other end                                  peer
