@@ -142,13 +142,14 @@ static bool ref_if_open(struct connection *connection) {
         return false;
 }
 
-static int find(const struct held_arrival *arrival, struct connection **ret_connection) {
+static int find(struct held_arrival *arrival, struct connection **ret_connection) {
         int r = LEAT_EMPTY;
 
         for (struct connection *held = *list_for(arrival->cookie); held; held = held->held.next) {
                 if (held->held.cookie != arrival->cookie || !is_open(held))
                         continue;
                 if (!fingerprint_compatible(&held->fingerprint, arrival->fingerprint)) {
+                        arrival->held_as = held->fingerprint;
                         r = LEAT_TYPE_MISMATCH;
                 } else if (held->ordered == arrival->ordered &&
                            held->fingerprint.n_tails == arrival->fingerprint->n_tails && ref_if_open(held)) {

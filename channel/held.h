@@ -23,6 +23,8 @@ struct held_arrival {
         const struct fingerprint *fingerprint;
         bool ordered;
         uint64_t cookie; /* Found out by held_find(); goes into its connection. */
+        struct fingerprint
+                held_as; /* After LEAT_TYPE_MISMATCH: what the type of that channel was until now. */
 };
 
 /* Whether a sender of that very channel is held, of the same type: 0, and a reference to its connection; the descriptor is still the

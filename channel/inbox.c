@@ -36,7 +36,7 @@ struct row {
 };
 
 /* What arrives gets a connection of its own, unless it is a sender of a channel that one is held of. */
-static int find_connection(struct inbox_slot *slot, const struct row *row,
+static int find_connection(struct inbox *inbox, struct inbox_slot *slot, const struct row *row,
                            struct connection **ret_connection) {
         struct held_arrival arrival = { .fd = slot->descriptor,
                                         .fingerprint = &row->fingerprint,
@@ -49,6 +49,8 @@ static int find_connection(struct inbox_slot *slot, const struct row *row,
                 r = held_find(&arrival, ret_connection);
         if (r == 0)
                 slot->descriptor = close_fd(slot->descriptor); /* The socket stays open. */
+        if (r == LEAT_TYPE_MISMATCH)
+                mismatch_note(&inbox->mismatch, mismatch_text(&arrival.held_as), &row->fingerprint);
         if (r != LEAT_EMPTY)
                 return r;
         r = connection_create(slot->descriptor, &row->fingerprint, ret_connection);
@@ -59,9 +61,9 @@ static int find_connection(struct inbox_slot *slot, const struct row *row,
         return 0;
 }
 
-static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
+static int become_endpoint(struct inbox *inbox, struct inbox_slot *slot, const struct row *row) {
         struct connection *connection;
-        int r = find_connection(slot, row, &connection);
+        int r = find_connection(inbox, slot, row, &connection);
 
         if (r != 0)
                 return r;
@@ -96,7 +98,7 @@ static int become_endpoint(struct inbox_slot *slot, const struct row *row) {
 static int become_receiver_with_lanes(struct inbox *inbox, struct inbox_slot *slot, size_t next,
                                       const struct row *row, size_t *limit) {
         int fds[LEAT_MAX_HANDLES];
-        int r = become_endpoint(slot, row);
+        int r = become_endpoint(inbox, slot, row);
 
         if (r != 0)
                 return r;
@@ -163,10 +165,10 @@ static int become(struct inbox *inbox, struct inbox_slot *slot, size_t next, con
         case HANDLE_MEMORY:
                 return become_memory(slot, limit);
         case HANDLE_SENDER:
-                return become_endpoint(slot, row);
+                return become_endpoint(inbox, slot, row);
         case HANDLE_RECEIVER:
                 return row->lanes.n_lanes > 0 ? become_receiver_with_lanes(inbox, slot, next + 1, row, limit)
-                                              : become_endpoint(slot, row);
+                                              : become_endpoint(inbox, slot, row);
         default:
                 return 0;
         }

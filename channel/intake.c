@@ -106,13 +106,12 @@ static int check_descriptors(struct leat_receiver *receiver, const struct packet
 }
 
 static int check_tag(struct leat_receiver *receiver, uint32_t tag) {
-        const struct plan *own = receiver->plan;
-
         if (tag == receiver_tag(receiver))
                 return 0;
-        if (!own)
-                own = plan_find(&receiver->connection->fingerprint);
-        mismatch_note_tag(&receiver->mismatch, own ? own->schema : NULL, tag);
+        mismatch_note_tag(&receiver->mismatch,
+                          receiver->plan ? receiver->plan->schema
+                                         : mismatch_text(&receiver->connection->fingerprint),
+                          tag);
         return LEAT_TYPE_MISMATCH;
 }
 
@@ -141,6 +140,8 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
 /* From here on the user's descriptors in the packet belong to the inbox, or are disposed of. */
 static int fill_inbox(struct leat_receiver *receiver, const struct payload *payload, size_t table_size,
                       size_t *budget) {
+        int r;
+
         if (payload->n_fds == 0 && table_size == 0)
                 return 0;
         if (!receiver->inbox) {
@@ -150,7 +151,10 @@ static int fill_inbox(struct leat_receiver *receiver, const struct payload *payl
                         return -ENOMEM;
                 }
         }
-        return inbox_fill(receiver->inbox, payload->data, table_size, payload->fds, payload->n_fds, budget);
+        r = inbox_fill(receiver->inbox, payload->data, table_size, payload->fds, payload->n_fds, budget);
+        if (r == LEAT_TYPE_MISMATCH)
+                receiver->mismatch = receiver->inbox->mismatch;
+        return r;
 }
 
 static int take_payload(struct leat_receiver *receiver, const struct packet *packet,

@@ -17,6 +17,12 @@ void mismatch_note(struct mismatch *mismatch, const char *ours, const struct fin
         note(mismatch, ours, plan_find(theirs));
 }
 
+const char *mismatch_text(const struct fingerprint *fingerprint) {
+        const struct plan *plan = plan_find(fingerprint);
+
+        return plan ? plan->schema : NULL;
+}
+
 void mismatch_note_tag(struct mismatch *mismatch, const char *ours, uint32_t theirs) {
         note(mismatch, ours, plan_find_tag(theirs));
 }

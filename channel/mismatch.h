@@ -20,6 +20,9 @@ void mismatch_note(struct mismatch *mismatch, const char *ours, const struct fin
 /* When no more than a message's tag is known of theirs. */
 void mismatch_note_tag(struct mismatch *mismatch, const char *ours, uint32_t theirs);
 
+/* The text of a type that this process has used; otherwise NULL. */
+const char *mismatch_text(const struct fingerprint *fingerprint);
+
 /* 0; -ENODATA. */
 int mismatch_tell(const struct mismatch *mismatch, struct leat_schemas *ret_schemas);
 

@@ -248,6 +248,7 @@ static int receive_as_text(int fd, parcel *ret_parcel) {
 Test(held, a_socket_that_is_held_comes_as_another_type) {
         number_sender end;
         number_receiver numbers;
+        struct leat_schemas named;
         parcel got;
         int with_channel, fd;
 
@@ -256,6 +257,9 @@ Test(held, a_socket_that_is_held_comes_as_another_type) {
         fd = end.object->connection->fd;
         for (int i = 0; i < 100; i++) {
                 cr_assert_eq(receive_as_text(fd, &got), LEAT_TYPE_MISMATCH);
+                cr_assert_eq(parcel_schemas(rx, &named), 0);
+                cr_assert_str_eq(named.ours, number_schema());
+                cr_assert_str_eq(named.theirs, text_schema());
                 cr_assert_eq(receive_as_number(fd, &got), 0);
                 cr_assert_eq(got.end.object->connection, end.object->connection);
         }

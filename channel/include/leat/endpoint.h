@@ -167,7 +167,7 @@ LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
 LEAT_PUBLIC int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_versions *ret_versions);
 
 /* After LEAT_TYPE_MISMATCH from receiving, or from T_receiver_from_opaque: the last two types that did not match. Mostly they are not this
- * receiver's, but those of an end in the message and of the field that it came for. Of the other type only a fingerprint comes, so its text
+ * receiver's, but those of an end in the message and of the field that it came for, or of what is held here of its channel. Of the other type only a fingerprint comes, so its text
  * is there if this process has used that type itself, in whatever way. A message that has itself another tag than this channel's is the
  * work of no library's sender; its type is guessed by the tag. The texts belong to the library; both are valid until the next call on
  * this receiver. -ENODATA: there was none. */
