@@ -133,7 +133,7 @@ int candidates_hear(struct candidates *candidates, struct candidate *candidate, 
                 if (r == LEAT_VERSION_MISMATCH)
                         candidates->other_version = candidate->receiver->other_version;
                 if (r == LEAT_TYPE_MISMATCH)
-                        candidates->mismatch = candidate->receiver->mismatch;
+                        mismatch_copy(&candidates->mismatch, &candidate->receiver->mismatch);
         }
         if (r == 0) {
                 *ret_receiver = forget(candidates, candidate);
@@ -204,5 +204,6 @@ void candidates_dismiss(struct candidates *candidates) {
 
 void candidates_close(struct candidates *candidates) {
         candidates_dismiss(candidates);
+        mismatch_forget(&candidates->mismatch);
         poller_close(&candidates->poller);
 }

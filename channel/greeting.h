@@ -8,6 +8,9 @@
 #include "mismatch.h"
 #include "plan.h"
 
+/* The most of a type's text that is said, and heard. */
+#define GREETING_MAX_TEXT ((size_t) 16 << 10)
+
 /* 0; as packet_send(). */
 int greeting_send(int fd, const struct plan *plan, leat_deadline deadline);
 

@@ -153,7 +153,7 @@ static int fill_inbox(struct leat_receiver *receiver, const struct payload *payl
         }
         r = inbox_fill(receiver->inbox, payload->data, table_size, payload->fds, payload->n_fds, budget);
         if (r == LEAT_TYPE_MISMATCH)
-                receiver->mismatch = receiver->inbox->mismatch;
+                mismatch_copy(&receiver->mismatch, &receiver->inbox->mismatch);
         return r;
 }
 

@@ -44,7 +44,7 @@ static inline size_t packet_room_size(size_t size) {
 enum packet_kind {
         PACKET_MESSAGE = 1,  /* Table and body follow. */
         PACKET_SEALED = 2,   /* Table and body are in sealed memory, the first descriptor. */
-        PACKET_GREETING = 3, /* A client's first packet to a server: the body is its type's fingerprint. */
+        PACKET_GREETING = 3, /* A client's first packet to a server: the body is its type's fingerprint and text. */
         PACKET_OFFER = 4, /* These three are about lanes, see lane.h. An offer comes with two descriptors. */
         PACKET_MARKER = 5,
         PACKET_BARRIER = 6

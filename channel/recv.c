@@ -71,7 +71,7 @@ static int show(struct leat_receiver *receiver, const struct plan *plan, const s
                 CALL_GUARD;
 
                 if (r == LEAT_TYPE_MISMATCH) /* Of an end, so there is an inbox. */
-                        receiver->mismatch = receiver->inbox->mismatch;
+                        mismatch_copy(&receiver->mismatch, &receiver->inbox->mismatch);
                 intake_reject(receiver);
                 counters_refuse(&receiver->counters, incoming->size);
         }

@@ -62,7 +62,9 @@ LEAT_PUBLIC int leat_server_accept(struct leat_server *server, const struct leat
 LEAT_PUBLIC int leat_server_versions(const struct leat_server *server, struct leat_versions *ret_versions);
 
 /* As leat_receiver_schemas, of the last client that accept turned away with LEAT_TYPE_MISMATCH: the server's type and the client's, or those of
- * an end in its first message. Both are valid until the next call on this server. */
+ * an end in its first message. A client tells the text of its type, its first 16 KiB; where this process has never used that type, it is what
+ * the client said, with all but printable ASCII and line feeds written as \xHH. Nothing proves it: show it to a person, and do no
+ * more with it. Both are valid until the next call on this server. */
 LEAT_PUBLIC int leat_server_schemas(const struct leat_server *server, struct leat_schemas *ret_schemas);
 
 /* A descriptor to poll for POLLIN before calling accept with LEAT_NOW; it belongs to the server. (leat_set_watch

@@ -111,7 +111,7 @@ LEAT_PUBLIC const char *leat_type_schema(const struct leat_type *type);
 /* Two types that did not match, as leat_type_schema says them. */
 struct leat_schemas {
         const char *ours;   /* Of what was wanted; NULL: that of an opaque end, and likewise. */
-        const char *theirs; /* Of what came; NULL: this process has never used that type. */
+        const char *theirs; /* Of what came; NULL: this process has never used that type, nor was told its text. */
 };
 
 /* The version of the tables that this library reads, and that of this table, valid or not. -EINVAL: NULL. */

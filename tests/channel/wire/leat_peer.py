@@ -335,12 +335,16 @@ def channel(type_):
 
 # ---- servers ----
 
+GREETING_MAX_TEXT = 16384
+
+
 def connect(type_, path):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     fingerprint = type_.fingerprint()
     try:
         sock.connect(path)
-        send_bytes(sock, packet(GREETING, fingerprint.tag, fingerprint.bytes()), [], deadline(20))
+        text = type_.text().encode()[:GREETING_MAX_TEXT]
+        send_bytes(sock, packet(GREETING, fingerprint.tag, fingerprint.bytes() + text), [], deadline(20))
     except (FileNotFoundError, ConnectionError, Disconnected):
         sock.close()
         raise Refused() from None
@@ -352,6 +356,7 @@ class Server:
 
     def __init__(self, type_, path):
         self.type, self.path = type_, path
+        self.told = None  # What the client says its type's text is; nothing is proved by it.
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(path)
         self.listener.listen(1)
@@ -377,10 +382,11 @@ class Server:
     def hear_greeting(self, receiver):
         greeting = receive_packet(receiver.sock)
         try:
-            fingerprint, rest = Fingerprint.read(greeting.data[HEADER.size:])
+            fingerprint, text = Fingerprint.read(greeting.data[HEADER.size:])
             greeting.check(fingerprint.tag)
-            if greeting.kind != GREETING or rest:
+            if greeting.kind != GREETING or len(text) > GREETING_MAX_TEXT:
                 raise Malformed("no greeting")
+            self.told = bytes(text)
         finally:
             greeting.close()
         if not fingerprint.is_compatible(receiver.fingerprint):

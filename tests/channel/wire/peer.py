@@ -46,6 +46,7 @@ EMPTY_PARCEL = {"id": 0, "label": "", "data": b"", "reply": None, "gauges": None
 crate = Message("crate", ("string", "label"), (("sender", opaque), "to"), (("receiver", opaque), "source"),
                 ("array", ("sender", opaque), "others"))
 
+visitor = Message("visitor", ("string", "name"))  # The other side has never heard of it.
 hello, task = Message("hello"), Message("task")
 hello.define(("string", "role"), (("sender", task), "tasks"))
 ENDS = (("samples", sample), ("values", value), ("bytes", raw), ("notes", note), ("gauges", gauge), ("meters", meter),
@@ -261,8 +262,9 @@ def server(given):
         ours.accept()
         raise AssertionError("another type was accepted")
     except TypeMismatch:
-        pass
+        expect_equal(ours.told, gauge.text().encode())
     parcels = ours.accept()
+    expect_equal(ours.told, parcel.text().encode())
     try:
         connect(parcel, given["path"])
         raise AssertionError("its name is still there")
@@ -422,8 +424,15 @@ def count_descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
+def be_turned_away(name):
+    somebody_else = connect(visitor, name)
+    expect_equal(somebody_else.sock.recv(1), b"")
+    somebody_else.close()
+
+
 def main(role, name):
     before = count_descriptors()
+    be_turned_away(name)
     client = connect(hello, name)
     tasks_tx, tasks = channel(task)
     client.send({"role": role, "tasks": tasks_tx})

@@ -32,7 +32,7 @@ class TestPage(unittest.TestCase):
             message(NUMBER, {"value": 7}),
             struct.pack("<Q", len(body) | 1 << 32 | 1 << 40) + body,
             fingerprint.tails[0],
-            b"".join(packet(GREETING, fingerprint.tag, fingerprint.bytes())),
+            b"".join(packet(GREETING, fingerprint.tag, fingerprint.bytes() + WITH_UNIT.text().encode())),
             message(WITH_UNIT, {"value": 7, "unit": "km"}),
         ])
 

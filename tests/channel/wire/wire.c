@@ -41,6 +41,18 @@ static pid_t start_python(char **command, const char *role, const char *server) 
         _exit(127);
 }
 
+/* Somebody else comes first, who is told by what he says of his type. */
+static void turn_away(hello_server_end server) {
+        struct leat_schemas named;
+        hello_receiver rx;
+        hello first;
+
+        check_equal(hello_accept(server, &rx, &first, SOON), LEAT_TYPE_MISMATCH);
+        check_equal(hello_server_schemas(server, &named), 0);
+        check(strcmp(named.ours, hello_schema()) == 0);
+        check(named.theirs && strcmp(named.theirs, "message visitor {string name}\n") == 0);
+}
+
 /* Python joins as any client does, and gives a sender for the task. */
 static pid_t meet(char **command, const char *role) {
         hello_receiver rx;
@@ -50,6 +62,7 @@ static pid_t meet(char **command, const char *role) {
         check_equal(hello_server(&server), 0);
         pid_t child = start_python(command, role, hello_server_name(server));
         hello_server_expect(server, child);
+        turn_away(server);
         check_equal(hello_accept(server, &rx, &first, SOON), 0);
         check(strcmp(first.role, role) == 0);
         tasks = task_sender_take(&first.tasks);
