@@ -177,6 +177,7 @@ static void take(struct kernel *kernel, struct row *row, const to_kernel *messag
                         open_client(kernel, &message->open_client);
                 else
                         refuse(message->open_client.reply, "Unauthorized", "only the bridge opens clients");
+                to_kernel_release(row->commands); /* The reply's sender: the next message may be long in coming. */
                 return;
         }
 }
