@@ -492,7 +492,7 @@ Test(opaque, ends_of_any_type_in_a_set) {
                 r = number_decode(message, &got_number);
                 cr_assert_eq(r, key == NUMBERS ? 0 : LEAT_TYPE_MISMATCH);
                 if (r == 0)
-                        cr_assert_eq(got_number.value, numbers++);
+                        cr_assert_eq(got_number.value, (uint64_t) numbers++);
                 else
                         cr_assert(text_decode(message, &got_text) == 0 && got_text.id == (uint32_t) texts++);
                 leat_undecoded_close(&message);

@@ -17,11 +17,11 @@ PATIENCE = 30  # Seconds until what must happen counts as not happening.
 class Kernel:
     """Starts leat-kernel on a free port, with the programs of one build; a context manager."""
 
-    def __init__(self, programs, plugins=(), host="127.0.0.1", port=0, environment=None):
+    def __init__(self, programs, plugins=(), host="127.0.0.1", port=0, environment=None, **settings):
         self.folder = tempfile.mkdtemp(prefix="leat-bridge-")
         path = os.path.join(self.folder, "kernelconfig.json")
         with open(path, "w") as file:
-            json.dump({"host": host, "port": port, "bridge": True, "plugins": list(plugins)}, file)
+            json.dump({"host": host, "port": port, "bridge": True, "plugins": list(plugins), **settings}, file)
         self.output = []
         self.port = None
         self.process = subprocess.Popen([os.path.join(programs, "leat-kernel"), "--config", path],

@@ -23,9 +23,11 @@ LOGGER = {"pluginId": "MetricLogger", "workingDirectory": "MetricLogger", "autoS
 class OneKernel(unittest.TestCase):
     """Tests that share a kernel with a metric logger; each uses ids of its own."""
 
+    settings = {}
+
     @classmethod
     def setUpClass(cls):
-        cls.kernel = Kernel(PROGRAMS, [LOGGER])
+        cls.kernel = Kernel(PROGRAMS, [LOGGER], **cls.settings)
         cls.kernel.__enter__()
         cls.addClassCleanup(cls.kernel.__exit__)
         cls.kernel.pid_of("Bridge")
@@ -357,6 +359,10 @@ class Ids(OneKernel):
 
 
 class SlowClients(OneKernel):
+    """Here answers are late on purpose: that they are too late is not what is tested."""
+
+    settings = {"ackTimeoutMs": 600000}
+
     def test_slow_reader_loses_the_oldest_events_and_is_told_once(self):
         plugin, sender_id, fast_id = (self.new_id() for _ in range(3))
         slow, fast, sender = self.client(plugin, buffer=4096), self.client(fast_id), self.client(sender_id)
