@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -56,6 +57,13 @@ static int create_memfd(void) {
         return fd;
 }
 
+/* The system would give all it has, one page after the other, before it found out. */
+static bool is_more_than_there_is(size_t size) {
+        struct sysinfo info;
+
+        return sysinfo(&info) == 0 && size / info.mem_unit > (uint64_t) info.totalram + info.totalswap;
+}
+
 /* A write beyond RLIMIT_FSIZE would raise SIGXFSZ, which ends a program; the library takes no signal. */
 static int check_size(size_t size) {
         struct rlimit limit;
@@ -64,7 +72,9 @@ static int check_size(size_t size) {
                 return -EINVAL;
         if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
                 return -errno;
-        return limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur ? -EFBIG : 0;
+        if (limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
+                return -EFBIG;
+        return is_more_than_there_is(size) ? -ENOMEM : 0;
 }
 
 static int seal(int fd, int seals) {

@@ -107,6 +107,14 @@ Test(shared_memory, over_the_file_size_limit_is_an_error_and_no_signal) {
         leat_shared_memory_close(&memory);
 }
 
+/* At once, and not after all memory has been filled. */
+Test(shared_memory, more_than_the_machine_has_is_refused) {
+        leat_shared_memory memory;
+
+        cr_assert_eq(leat_shared_memory_fill(1, (size_t) 1 << 60, &memory), -ENOMEM);
+        cr_assert_eq(leat_shared_memory_fill(1, PTRDIFF_MAX, &memory), -ENOMEM);
+}
+
 Test(shared_memory, at_the_descriptor_limit_making_fails_cleanly) {
         struct rlimit limit;
         leat_shared_memory memory = { 0 };

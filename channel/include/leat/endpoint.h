@@ -82,14 +82,18 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * handles in it that are given: these are closed here after success and kept on any other result.
  *
  * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
- * closed; on a lane whose receiver was killed, or was lost in a message that nobody received, at once when it waits for room,
- * else after 4096 messages, or after 1 ms and 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
+ * closed. On a lane whose receiver was killed, was closed by a process that had forked since it received last, was dropped with
+ * its message, or was lost in one that nobody received: at once when it waits for room, else after 4096 messages, or after 1 ms
+ * and 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
  * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
  * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
  * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, or
  * two, and two more for each of its lanes: with more than 119 it is LEAT_TOO_LARGE.
+ *
+ * A message that is larger than its lane goes piece by piece while it is read (up to 16 MiB), so with a deadline, or for ever, it waits
+ * for a reader. With LEAT_NOW it goes as one body of its own where not all of it has room.
  *
  * The deadline bounds the waiting. Encoding comes before it, and takes the time that copying takes: some 0.2 s for
  * each 100 MiB. A message of up to 64 KiB without handles costs one system call, or none in a lane that has room, and no

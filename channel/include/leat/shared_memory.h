@@ -23,7 +23,8 @@ typedef struct leat_shared_memory {
 } leat_shared_memory;
 
 /* Copies `size` bytes from `data` into new sealed memory. Size 0 is legal. Returns 0; -EINVAL (a size without
- * data, or over PTRDIFF_MAX), -EFBIG (over RLIMIT_FSIZE), -EMFILE, -ENFILE, -ENOMEM, -ENOSPC. */
+ * data, or over PTRDIFF_MAX), -EFBIG (over RLIMIT_FSIZE), -EMFILE, -ENFILE, -ENOMEM (at once
+ * where it is more than the machine has), -ENOSPC. */
 LEAT_PUBLIC int leat_shared_memory_copy(const void *data, size_t size, leat_shared_memory *ret_memory);
 
 /* New sealed memory of `size` bytes, all of the value `byte`. Results as above. */
