@@ -23,6 +23,11 @@ KERNEL_PAGE = ROOT / "kernel" / "man" / "leat-kernel.1"
 KERNEL = BUILD / "bin" / "leat-kernel"
 MANUAL = BUILD / "channel" / "man"  # As it will be installed: compressed, and with a link for each name.
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "EXAMPLES", "ERRORS", "SEE ALSO"]
+# Words that are macros of mdoc(7) wherever they stand in a heading, unless \& is before them.
+MACROS = set(
+    "Ac Ad An Ao Ap Aq Ar At Bc Bo Bq Brc Bro Brq Bsx Bx Cd Cm Dc Do Dq Dv Dx Ec Em En Eo Er Es Ev Fa Fl Fn Fr Ft Fx Ic In Li Lk Ms Mt "
+    "Nm No Ns Nx Oc Oo Op Ot Ox Pa Pc Pf Po Pq Qc Ql Qo Qq Sc So Sq St Sx Sy Ta Tn Ux Va Vt Xc Xo Xr".split()
+)
 SHOWN = os.environ | {"LC_ALL": "C.UTF-8", "MANWIDTH": "120", "MANPATH": str(MANUAL)}
 
 
@@ -104,6 +109,11 @@ class Text(unittest.TestCase):
             wanted = [part for part in SECTIONS if page.suffix == ".3" or part not in ("RETURN VALUES", "ERRORS")]
             found = re.findall(r'^\.Sh (.*)', page.read_text(), re.MULTILINE)
             self.assertEqual((page.name, [part for part in found if part in wanted]), (page.name, wanted))
+
+    def test_no_word_of_a_heading_is_taken_for_a_macro(self):
+        for page in (*PAGES, KERNEL_PAGE):
+            for heading in re.findall(r"^\.S[hs] (.*)", page.read_text(), re.MULTILINE):
+                self.assertEqual((page.name, heading, MACROS & set(heading.split())), (page.name, heading, set()))
 
     def test_a_page_is_referred_to_only_if_it_is_there(self):
         ours = {page.name for page in PAGES}
