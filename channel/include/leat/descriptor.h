@@ -27,7 +27,9 @@ LEAT_PUBLIC leat_descriptor leat_descriptor_lend(int number);
 LEAT_PUBLIC leat_descriptor leat_descriptor_give(int *number);
 
 /* The number to use with system calls, or -1 when the field is empty. Borrowed: it is closed when the message
- * that it came with expires. */
+ * that it came with expires: memory at once, and so a Unix-domain SOCK_SEQPACKET socket in which nothing waits; all else by a thread
+ * of the library, leat-reaper, shortly after. So a process near its limit of descriptors can lose the next message
+ * (LEAT_NO_DESCRIPTORS) though the last was released; who takes and closes them has them back at once. */
 LEAT_PUBLIC int leat_descriptor_number(leat_descriptor descriptor);
 
 /* Takes the descriptor out of a received message: returns its number (close-on-exec), which is now yours to close,

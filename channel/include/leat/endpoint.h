@@ -2,7 +2,8 @@
  * calls; their meaning is described here, once: T_send is leat_sender_send with the type filled in, and so on.
  *
  * An endpoint is for one thread at a time; clones are cheap and independent. Every call returns 0, an outcome
- * (enum leat_outcome, positive) or the negative of an errno; on anything but 0 the ret_… parameters are untouched.
+ * (enum leat_outcome, positive) or the negative of an errno; on anything but 0 the ret_… parameters are untouched
+ * (but ret_sent of leat_sender_send_all).
  * A zero endpoint gives -EBADF. No call prints, exits, aborts, raises a signal or is a cancellation point. */
 #ifndef LEAT_ENDPOINT_H
 #define LEAT_ENDPOINT_H
@@ -45,7 +46,8 @@ struct leat_channel_options {
         /* Bytes that may wait unread. On the channel's socket as the system accounts them (a small message costs some
          * 800 bytes more than it holds): at least this much is granted, up to what the system allows (net.core.wmem_max,
          * see socket(7)). In a lane exactly so many, 2 KiB to 1 GiB, where each message takes 8 bytes more than it holds,
-         * and up to 7 for its alignment; the lane's memory is the next power of two, and is there from its start.
+         * and up to 7 for its alignment, and 8 bytes stay free behind the last (16 if that is not empty);
+         * the lane's memory is the next power of two, and is there from its start.
          * T_capacity tells. Making a lane takes its sender a millisecond for some 2 MiB, so over 16 MiB there is none unless
          * `lanes` says always; and there is never one whose memory is over the receiver's lane_memory. Default: the
          * system's (net.core.wmem_default), and 1 MiB in a lane, or 4 MiB in one that a sender got by messages over 256 KiB. */
@@ -89,8 +91,9 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
  * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
  * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
- * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, or
- * two, and two more for each of its lanes: with more than 119 it is LEAT_TOO_LARGE.
+ * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, two
+ * more for each of its lanes, and one more when it has taken parts of a large message, not all, from one of these: with more than
+ * 119 lanes it is LEAT_TOO_LARGE.
  *
  * A message that is larger than its lane goes piece by piece while it is read (up to 16 MiB), so with a deadline, or for ever, it waits
  * for a reader. With LEAT_NOW it goes as one body of its own where not all of it has room.
@@ -139,7 +142,8 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * one, with its options.
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH (which it also is when a
  * sender in it is said to be of another type than the one that is held of its channel), LEAT_VERSION_MISMATCH, LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
- * next ones wait in the channel, and each attempt says so). -EINVAL: the receiver is of another type.
+ * next ones wait in the channel, and each attempt says so; near the limit also though the last message was released, see
+ * leat_descriptor_number). -EINVAL: the receiver is of another type.
  *
  * -EBUSY: the receiver has or had lanes, and since a fork(2) another process goes on with it: the one that was first to
  * receive from it, arm it, wait on a set with it, or give it away. That is final; close it. (Without lanes both may receive, and

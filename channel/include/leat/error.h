@@ -17,8 +17,8 @@ enum leat_outcome {
         LEAT_FULL = 2,           /* LEAT_NOW was asked and the channel has no room; nothing was sent. */
         LEAT_TIMEOUT = 3,        /* The deadline passed; nothing was sent, received or accepted. */
         LEAT_DISCONNECTED = 4,   /* The other side is gone: for a receiver, and all that was sent is read. */
-        LEAT_TYPE_MISMATCH = 5,  /* What came has another type than the one asked for; it was dropped. */
-        LEAT_MALFORMED = 6,      /* What came is no valid message; it was dropped, its handles closed. */
+        LEAT_TYPE_MISMATCH = 5,  /* Another type than the one asked for; a received message was dropped, all else stays as it was. */
+        LEAT_MALFORMED = 6,      /* What came is no valid message; it was dropped, its handles closed; an undecoded one stays. */
         LEAT_TOO_LARGE = 7,      /* Over a limit: of the message's size, its handles or its nesting. */
         LEAT_NO_DESCRIPTORS = 8, /* The process is at its limit of descriptors. */
         LEAT_REFUSED = 9,        /* The other side does not want this client, or takes no descriptors. */

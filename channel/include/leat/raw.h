@@ -8,7 +8,7 @@
  * leat_raw is a type like those that LEAT_MESSAGE makes, with all the calls listed in leat/message.h; it is sent from where it
  * lies, without being encoded first. What is received lies in memory of the receiver's own, aligned to 8 bytes, and
  * lives as long as any message does. A size of 0 is a message too; data that is NULL with a size is -EINVAL. Endpoints of it
- * can stand in messages: (sender, leat_raw, pixels). As a field, use `bytes`.
+ * can stand in messages: (sender, leat_raw, pixels). As a field, use `bytes`; it is a message with one of these there.
  *
  * Loan and borrow spare the copies as well, where there is a lane (see enum leat_lanes):
  *

@@ -20,7 +20,8 @@
  *
  *     LEAT_DISCONNECTED      no sender is left, and all that was sent was handled
  *     0                      the one message of a one-shot route was handled
- *     -EPIPE                 the channel that the route led to has no receiver any more
+ *     -EPIPE                 the channel that the route led to has no receiver any more: found when the next message is to be sent
+ *                            there, which is lost, as is what waits behind it, and not counted
  *     -ESHUTDOWN             the router was shut down
  *     another negative errno the receiver cannot be received from or waited for (-EBUSY, -ENOMEM, -ENOSPC: see leat/endpoint.h,
  *                            leat/set.h)

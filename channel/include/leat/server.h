@@ -31,9 +31,9 @@ struct leat_server_options {
         size_t waiting_limit;
 };
 
-/* A one-shot server. -EMFILE, -ENOMEM; -EACCES, -ENAMETOOLONG, … when no folder for the name can be made: below XDG_RUNTIME_DIR, else
- * below TMPDIR, else below /tmp. With a path: -EADDRINUSE (a server has it, or something is there that is no socket of this user),
- * -EINVAL (not absolute, or too long), -ENOENT, -EACCES, … Does not wait. */
+/* A one-shot server. -EMFILE, -ENOMEM; -EACCES, -ENAMETOOLONG, … when no folder for the name can be made: below the first of
+ * XDG_RUNTIME_DIR and TMPDIR that is usable, else below /tmp. With a path: -EADDRINUSE (a server has it, or something is
+ * there that is no socket of this user), -EINVAL (not absolute, or too long), -ENOENT, -EACCES, … Does not wait. */
 LEAT_PUBLIC int leat_server_open(const struct leat_type *type, const struct leat_server_options *options,
                                  struct leat_server **ret_server);
 
@@ -42,8 +42,8 @@ LEAT_PUBLIC int leat_server_open(const struct leat_type *type, const struct leat
 LEAT_PUBLIC int leat_server_listen(const struct leat_type *type, const struct leat_server_options *options,
                                    struct leat_server **ret_server);
 
-/* The name, an absolute path of at most 107 bytes; it belongs to the server. Whoever knows it may connect, so do not
- * put it where others can read it (a command line is readable by all, an environment by the same user only). */
+/* The name, an absolute path of at most 107 bytes; it belongs to the server. Of a zero server it is empty.
+ * Whoever knows it may connect, so do not put it where others can read it (a command line is readable by all, an environment by the same user only). */
 LEAT_PUBLIC const char *leat_server_name(const struct leat_server *server);
 
 /* From now on only this process may join (its pid at the time it connected, see SO_PEERCRED in unix(7)). */
@@ -54,7 +54,7 @@ LEAT_PUBLIC void leat_server_expect(struct leat_server *server, pid_t pid);
  * type came, and was turned away), LEAT_VERSION_MISMATCH (one that speaks another version of the protocol, likewise): the
  * server is open still and accept can be called again. -EMFILE, -ENFILE, -ENOMEM: somebody stands
  * before the door who cannot be let in now; so it can, too. A client that is turned away sees LEAT_DISCONNECTED. -EINVAL after a
- * one-shot server was used. */
+ * one-shot server was used. -EBADF: the server is zero. */
 LEAT_PUBLIC int leat_server_accept(struct leat_server *server, const struct leat_type *type,
                                    struct leat_receiver **ret_receiver, void *ret_first, leat_deadline deadline);
 
@@ -68,7 +68,7 @@ LEAT_PUBLIC int leat_server_versions(const struct leat_server *server, struct le
 LEAT_PUBLIC int leat_server_schemas(const struct leat_server *server, struct leat_schemas *ret_schemas);
 
 /* A descriptor to poll for POLLIN before calling accept with LEAT_NOW; it belongs to the server. (leat_set_watch
- * takes it.) */
+ * takes it.) -1: the server is zero, or a child of fork(2) can have none. */
 LEAT_PUBLIC int leat_server_descriptor(struct leat_server *server);
 
 /* Channels that were accepted live on. */
@@ -91,7 +91,7 @@ struct leat_peer {
 };
 
 /* Who is, or was, at the other end of a receiver that T_accept gave. -ENODATA: it did not come from a server (its maker is in no
- * position to tell where its senders are), or has been handed on in a message. -EMFILE, -ENFILE. */
+ * position to tell where its senders are), or has been handed on in a message. -EBADF, -EMFILE, -ENFILE. */
 LEAT_PUBLIC int leat_receiver_peer(const struct leat_receiver *receiver, struct leat_peer *ret_peer);
 
 #ifdef __cplusplus

@@ -33,9 +33,9 @@ typedef struct leat_set {
 LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
 
 /* T_set_add and T_set_add_sender: a receiver is ready when it has a message or its end; a sender when it may have room
- * for one or its receiver is gone. `key` is the caller's, unique in the set: -EEXIST; also when this channel's
- * sender is in the set already. -EBUSY when the receiver is in a set. The set borrows its members: remove a sender
- * before closing it. */
+ * for one or its receiver is gone. `key` is the caller's, unique in the set: -EEXIST; also when a sender of this
+ * channel is in the set already by the channel's socket (one with a lane of its own is there by that). -EBUSY when the receiver is in a set. The
+ * set borrows its members: remove a sender before closing it. */
 LEAT_PUBLIC int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t key);
 LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key);
 
@@ -44,9 +44,10 @@ LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, ui
  * a descriptor. -EEXIST: the key. -EMFILE. */
 LEAT_PUBLIC int leat_set_add_sender_end(leat_set set, struct leat_sender *sender, uint64_t key);
 
-/* Adds any descriptor that epoll(7) takes; events: POLLIN, POLLOUT or both, see poll(2). Hang-up and error always
- * count as ready. The descriptor stays the caller's: remove it before closing it. -EPERM: a regular file, always
- * ready anyway; -EBADF: it is not open. */
+/* Adds any descriptor that epoll(7) takes; events: POLLIN, POLLOUT, both or none, see poll(2). Hang-up and error always
+ * count as ready. The descriptor stays the caller's: remove it before closing it. -EPERM: what epoll
+ * cannot watch, such as a regular file or /dev/null, which is always ready anyway; -EEXIST: the key is in the set, or the descriptor by
+ * another key; -EBADF: it is not open. */
 LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint64_t key);
 
 /* -ENOENT when there is no such member. */

@@ -30,7 +30,7 @@ LEAT_PUBLIC int leat_shared_memory_copy(const void *data, size_t size, leat_shar
 /* New sealed memory of `size` bytes, all of the value `byte`. Results as above. */
 LEAT_PUBLIC int leat_shared_memory_fill(unsigned char byte, size_t size, leat_shared_memory *ret_memory);
 
-/* Another reference to the same memory; cheap, no system call. */
+/* Another reference to the same memory; cheap, no system call. The clone of "none" is "none". -ENOMEM. */
 LEAT_PUBLIC int leat_shared_memory_clone(leat_shared_memory memory, leat_shared_memory *ret_memory);
 
 /* Size in bytes; 0 for "none". */

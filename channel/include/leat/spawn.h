@@ -22,8 +22,8 @@ extern "C" {
 struct leat_spawn_options {
         char *const *argv; /* argv[0] is the program, searched for in PATH when there is no slash in it; ends with NULL. */
         char *const *envp; /* The program's environment, to which LEAT_INHERITED is added. NULL: this process's own. */
-        /* The end that the program gets; one of the two, the other is NULL. It is given: closed here and set to NULL when the
-         * program was started, and kept when not. */
+        /* The end that the program gets, such as &tx.object of a T_sender; one of the two, the other is NULL. It is given: closed
+         * here and set to NULL when the program was started, and kept when not. */
         struct leat_sender **give_sender;
         struct leat_receiver **give_receiver;
         /* A sender that has used a lane says in its channel first where it stopped, and may have to wait for room to say so.

@@ -44,8 +44,8 @@ LEAT_PUBLIC int leat_undecoded_decode(leat_undecoded undecoded, const struct lea
  * was decoded of it. On any other result nothing has changed; of a large one without handles, which is put into memory of its own to be
  * sent, that memory and its descriptor are kept for the next try.
  *
- * As leat_sender_send; LEAT_TYPE_MISMATCH: messages of one channel's type cannot be read as the other's. -EINVAL: a handle was
- * taken out of it; -EBUSY: a receiver in it is in a set. */
+ * As leat_sender_send; LEAT_TYPE_MISMATCH: messages of one channel's type cannot be read as the other's. -EBADF: there is none, or
+ * no sender; -EINVAL: a handle was taken out of it; -EBUSY: a receiver in it is in a set. */
 LEAT_PUBLIC int leat_sender_forward(struct leat_sender *sender, leat_undecoded *undecoded, leat_deadline deadline);
 
 /* Bytes on the wire without the header; 0 for none. */
