@@ -10,6 +10,8 @@ usage() {
 usage: ./bootstrap.sh run    install what is missing, build, start the kernel with its three plugins
        ./bootstrap.sh test   install what is missing, build, run all tests
        ./bootstrap.sh bench  install what is missing, build, measure the channels and what they are compared with
+       ./bootstrap.sh battery NAME
+                             the long form of what `test` samples: see "Batteries" in the README for the names
 TEXT
 }
 
@@ -87,6 +89,14 @@ run_tests() {
         exec ctest --preset release </dev/null
 }
 
+# usage: run_battery NAME
+run_battery() {
+        # shellcheck disable=SC2086
+        install_missing $build_packages $test_packages
+        build ON
+        exec cmake --build --preset release --target "battery_$1" </dev/null
+}
+
 run_benchmarks() {
         # shellcheck disable=SC2086
         install_missing $build_packages $bench_packages
@@ -99,13 +109,9 @@ run_benchmarks() {
         exit $failed
 }
 
-if [ $# -ne 1 ]; then
-        usage >&2
-        exit 2
-fi
-case $1 in
-run | test | bench) ;;
--h | --help | help)
+case "$# ${1-}" in
+"1 run" | "1 test" | "1 bench" | "2 battery") ;;
+"1 -h" | "1 --help" | "1 help")
         usage
         exit 0
         ;;
@@ -119,4 +125,5 @@ case $1 in
 run) run ;;
 test) run_tests ;;
 bench) run_benchmarks ;;
+battery) run_battery "$2" ;;
 esac

@@ -13,6 +13,8 @@
 #       See must_not_compile.sh.
 #   leat_helper_program(NAME SOURCES … [LIBRARIES …])
 #       A program that tests start; not a test. Its path: $<TARGET_FILE:NAME>.
+#   leat_battery(NAME COMMAND … [SECONDS n])
+#       The long form of a test that is a sample: not run by CTest, but by `./bootstrap.sh battery NAME`, within run_test too.
 #
 # While leat_transports is set, to LEAT_TRANSPORTS or some of it, what is registered is run once for each of them, as NAME.TRANSPORT.
 #
@@ -100,6 +102,14 @@ endfunction()
 
 function(leat_helper_program name)
         leat_test_program(${name} ${ARGN})
+endfunction()
+
+function(leat_battery name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "SECONDS" "COMMAND")
+        if(NOT t_SECONDS)
+                set(t_SECONDS 7200)
+        endif()
+        add_custom_target(battery_${name} COMMAND run_test --seconds ${t_SECONDS} ${t_COMMAND} USES_TERMINAL VERBATIM)
 endfunction()
 
 function(leat_must_not_compile name)
