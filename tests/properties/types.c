@@ -1,0 +1,440 @@
+/* Random types. A family of types is made first, with all that mentions what, and laid out when it is whole: a type may mention, as an
+ * array's element or an end's type, one that is not finished yet. */
+#include "types.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <leat/opaque.h>
+#include <leat/raw.h>
+
+#include "support.h"
+
+/* ---- a function for each table ---- */
+
+#define MOST_TYPES 4096
+
+struct made {
+        struct leat_type type; /* First: a type's address is its own. */
+        void *plan;
+        struct leat_field *fields;
+        size_t alignment; /* 0: not laid out yet. */
+        size_t number;
+        unsigned depth; /* Messages and variants in one another, this one included; 0: not finished. */
+};
+
+static struct made *all[MOST_TYPES];
+static size_t n_made;
+
+#define DIGITS(each, x)                                                                                    \
+        each(x##0) each(x##1) each(x##2) each(x##3) each(x##4) each(x##5) each(x##6) each(x##7) each(x##8) \
+                each(x##9) each(x##a) each(x##b) each(x##c) each(x##d) each(x##e) each(x##f)
+#define MORE_DIGITS(each, x)                                                                           \
+        DIGITS(each, x##0)                                                                             \
+        DIGITS(each, x##1)                                                                             \
+        DIGITS(each, x##2)                                                                             \
+        DIGITS(each, x##3) DIGITS(each, x##4) DIGITS(each, x##5) DIGITS(each, x##6) DIGITS(each, x##7) \
+                DIGITS(each, x##8) DIGITS(each, x##9) DIGITS(each, x##a) DIGITS(each, x##b)            \
+                        DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) DIGITS(each, x##f)
+#define EACH_FUNCTION(each)                                                                                 \
+        MORE_DIGITS(each, 0x0)                                                                              \
+        MORE_DIGITS(each, 0x1)                                                                              \
+        MORE_DIGITS(each, 0x2)                                                                              \
+        MORE_DIGITS(each, 0x3) MORE_DIGITS(each, 0x4) MORE_DIGITS(each, 0x5) MORE_DIGITS(each, 0x6)         \
+                MORE_DIGITS(each, 0x7) MORE_DIGITS(each, 0x8) MORE_DIGITS(each, 0x9) MORE_DIGITS(each, 0xa) \
+                        MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd)                \
+                                MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
+
+#define FUNCTION(number)                                     \
+        static const struct leat_type *type_##number(void) { \
+                return &all[number]->type;                   \
+        }
+#define ADDRESS(number) type_##number,
+
+EACH_FUNCTION(FUNCTION)
+static const struct leat_type *(*const functions[MOST_TYPES])(void) = { EACH_FUNCTION(ADDRESS) };
+
+size_t types_left(void) {
+        return MOST_TYPES - n_made;
+}
+
+static struct made *made_of(const struct leat_type *type) {
+        for (size_t i = 0; i < n_made; i++)
+                if (&all[i]->type == type)
+                        return all[i];
+        return NULL; /* leat_raw or leat_opaque. */
+}
+
+static struct made *make(enum leat_type_kind kind, const char *name, size_t n_fields) {
+        struct made *made = calloc(1, sizeof(*made));
+        char *own_name = strdup(name);
+
+        check(made && own_name && n_made < MOST_TYPES);
+        made->fields = calloc(n_fields + 1, sizeof(*made->fields));
+        check(made->fields);
+        made->type = (struct leat_type){ .table_version = LEAT_TABLE_VERSION,
+                                         .kind = kind,
+                                         .name = own_name,
+                                         .fields = made->fields,
+                                         .field_count = n_fields,
+                                         .plan = &made->plan };
+        made->number = n_made;
+        return all[n_made++] = made;
+}
+
+/* ---- what C makes of it ---- */
+
+static size_t align_up(size_t offset, size_t alignment) {
+        return (offset + alignment - 1) / alignment * alignment;
+}
+
+static size_t lay_out(struct made *made);
+
+#define C_LAYOUT(C) ((struct c_layout){ sizeof(C), _Alignof(C) })
+struct c_layout {
+        size_t size;
+        size_t alignment;
+};
+
+static struct c_layout layout_of_user(const struct leat_type *type) {
+        struct made *made = made_of(type);
+        size_t alignment;
+
+        if (type->kind == LEAT_TYPE_raw)
+                return C_LAYOUT(leat_raw);
+        if (made)
+                return (struct c_layout){ lay_out(made), made->alignment };
+        (void) types_lay_out(type, NULL, &alignment); /* Compiled. */
+        return (struct c_layout){ type->size, alignment };
+}
+
+static struct c_layout layout_of_element(const struct leat_field *field) {
+        switch (field->kind) {
+        case LEAT_KIND_i8:
+        case LEAT_KIND_u8:
+        case LEAT_KIND_boolean:
+                return C_LAYOUT(uint8_t);
+        case LEAT_KIND_i16:
+        case LEAT_KIND_u16:
+                return C_LAYOUT(uint16_t);
+        case LEAT_KIND_i32:
+        case LEAT_KIND_u32:
+        case LEAT_KIND_f32:
+                return C_LAYOUT(uint32_t);
+        case LEAT_KIND_i64:
+        case LEAT_KIND_u64:
+        case LEAT_KIND_f64:
+                return C_LAYOUT(uint64_t);
+        case LEAT_KIND_string:
+                return C_LAYOUT(char *);
+        case LEAT_KIND_bytes:
+                return C_LAYOUT(leat_bytes);
+        case LEAT_KIND_any:
+                return C_LAYOUT(leat_any);
+        case LEAT_KIND_unit:
+                return C_LAYOUT(leat_unit);
+        case LEAT_KIND_descriptor:
+                return C_LAYOUT(leat_descriptor);
+        case LEAT_KIND_shared_memory:
+                return C_LAYOUT(leat_shared_memory);
+        case LEAT_KIND_sender:
+                return C_LAYOUT(leat_raw_sender);
+        case LEAT_KIND_receiver:
+                return C_LAYOUT(leat_raw_receiver);
+        default:
+                return layout_of_user(field->type());
+        }
+}
+
+/* Of the member, whose offset is known; sets what the row says of it. */
+static struct c_layout lay_out_member(struct leat_field *field, size_t start) {
+        struct c_layout element = { 0, 1 };
+        size_t alignment = _Alignof(void *);
+
+        /* What an array points to may be the very struct that is being laid out. */
+        if (field->shape != LEAT_SHAPE_array) {
+                element = layout_of_element(field);
+                alignment = element.alignment;
+                field->size = element.size;
+        }
+        field->offset = field->value_offset = align_up(start, alignment);
+        switch (field->shape) {
+        case LEAT_SHAPE_optional:
+                field->value_offset += align_up(sizeof(bool), alignment);
+                return (struct c_layout){ align_up(sizeof(bool), alignment) + element.size, alignment };
+        case LEAT_SHAPE_array:
+                return (struct c_layout){ sizeof(void *) + sizeof(size_t), alignment };
+        default:
+                return (struct c_layout){ element.size * field->count, alignment };
+        }
+}
+
+size_t types_lay_out(const struct leat_type *type, struct leat_field *fields, size_t *ret_alignment) {
+        size_t size = 0, alignment = 1, start = 0;
+
+        if (type->kind == LEAT_TYPE_enum || type->kind == LEAT_TYPE_variant)
+                size = alignment = sizeof(uint32_t);
+        if (type->kind == LEAT_TYPE_variant) { /* The union begins where its most aligned alternative can. */
+                for (size_t i = 0; i < type->field_count; i++) {
+                        struct leat_field field = type->fields[i];
+                        size_t aligned = lay_out_member(&field, 0).alignment;
+
+                        alignment = aligned > alignment ? aligned : alignment;
+                }
+                start = align_up(size, alignment);
+        }
+        for (size_t i = 0; type->kind != LEAT_TYPE_enum && i < type->field_count; i++) {
+                struct leat_field field = type->fields[i];
+                struct c_layout member =
+                        lay_out_member(&field, type->kind == LEAT_TYPE_variant ? start : size);
+                size_t end = field.offset + member.size;
+
+                alignment = member.alignment > alignment ? member.alignment : alignment;
+                size = end > size ? end : size;
+                if (fields)
+                        fields[i] = field;
+        }
+        *ret_alignment = alignment;
+        return size > 0 ? align_up(size, alignment) : 1; /* A signal's struct has one unused byte. */
+}
+
+static size_t lay_out(struct made *made) {
+        if (made->alignment == 0)
+                made->type.size = types_lay_out(&made->type, made->fields, &made->alignment);
+        return made->type.size;
+}
+
+/* From this table on, all that were made. */
+static void lay_out_family(size_t first) {
+        for (size_t i = first; i < n_made; i++)
+                (void) lay_out(all[i]);
+        for (size_t i = first; i < n_made; i++)
+                for (size_t j = 0; all[i]->type.kind != LEAT_TYPE_enum && j < all[i]->type.field_count; j++)
+                        if (all[i]->fields[j].shape == LEAT_SHAPE_array)
+                                all[i]->fields[j].size = layout_of_element(&all[i]->fields[j]).size;
+}
+
+/* ---- making a family ---- */
+
+struct family {
+        struct dice *dice;
+        struct types_wish wish;
+        size_t first; /* Of its tables. */
+};
+
+static char *random_name(struct dice *dice, size_t number) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+        char name[40];
+        size_t n = 0, length = dice_one_in(dice, 20) ? 24 : dice_between(dice, 1, 5);
+
+        name[n++] = letters[dice_below(dice, 52)];
+        while (n < length)
+                name[n++] = letters[dice_below(dice, sizeof(letters) - 1)];
+        (void) snprintf(name + n, sizeof(name) - n, "_%zu", number); /* No two alike. */
+        return strdup(name);
+}
+
+static struct made *make_type(struct family *family, enum leat_type_kind kind, unsigned nesting);
+
+static struct made *make_enum(struct family *family) {
+        size_t n = dice_one_in(family->dice, 10) ? dice_between(family->dice, 100, 300)
+                                                 : dice_between(family->dice, 1, 6);
+        char *name = random_name(family->dice, n_made - family->first);
+        struct made *made = make(LEAT_TYPE_enum, name, n);
+
+        for (size_t i = 0; i < n; i++)
+                made->fields[i].name = random_name(family->dice, i);
+        made->depth = 1;
+        free(name);
+        return made;
+}
+
+static bool has_room(const struct family *family) {
+        return n_made - family->first < family->wish.most_types;
+}
+
+/* As an element that stands in the struct it must be finished; as an array's, or an end's type, any will do. */
+static struct made *pick(struct family *family, bool finished, bool message, unsigned nesting) {
+        for (int tries = 0; tries < 8 && n_made > family->first; tries++) {
+                struct made *made = all[dice_between(family->dice, family->first, n_made - 1)];
+
+                if (message && made->type.kind == LEAT_TYPE_enum)
+                        continue;
+                if (!finished ||
+                    (made->depth > 0 && lay_out(made) <= 4096 && nesting + made->depth <= LEAT_MAX_NESTING))
+                        return made;
+        }
+        return NULL;
+}
+
+static void set_user(struct family *family, struct leat_field *field, unsigned nesting) {
+        bool finished = field->shape != LEAT_SHAPE_array;
+        struct made *made = dice_one_in(family->dice, 3) ? pick(family, finished, false, nesting) : NULL;
+
+        field->kind = LEAT_KIND_user;
+        if (!made && !family->wish.plain && dice_one_in(family->dice, 12)) {
+                field->type = leat_raw_type;
+                return;
+        }
+        if (!made && has_room(family)) {
+                size_t kind = dice_below(family->dice, 8);
+
+                if (kind < 2 || nesting >= LEAT_MAX_NESTING)
+                        made = make_enum(family);
+                else
+                        made = make_type(family, kind < 4 ? LEAT_TYPE_variant : LEAT_TYPE_message,
+                                         nesting + 1);
+        }
+        if (made)
+                field->type = functions[made->number];
+        else
+                field->kind = LEAT_KIND_u16;
+}
+
+static void set_end(struct family *family, struct leat_field *field) {
+        struct made *made = pick(family, false, true, 0);
+
+        field->kind = dice_one_in(family->dice, 2) ? LEAT_KIND_sender : LEAT_KIND_receiver;
+        if (!made || dice_one_in(family->dice, 6))
+                field->type = dice_one_in(family->dice, 2) ? leat_opaque_type : leat_raw_type;
+        else
+                field->type = functions[made->number];
+}
+
+static void set_element(struct family *family, struct leat_field *field, unsigned nesting) {
+        size_t choice = dice_below(family->dice, 100);
+
+        if (choice < 30) {
+                set_user(family, field, nesting);
+        } else if (choice < 40 && family->wish.handles) {
+                if (dice_one_in(family->dice, 2))
+                        set_end(family, field);
+                else
+                        field->kind =
+                                dice_one_in(family->dice, 2) ? LEAT_KIND_descriptor : LEAT_KIND_shared_memory;
+        } else if (choice < 60 && !family->wish.plain) {
+                field->kind = (uint16_t) dice_between(family->dice, LEAT_KIND_string, LEAT_KIND_any);
+        } else if (choice < 64) {
+                field->kind = LEAT_KIND_unit;
+        } else {
+                field->kind = (uint16_t) dice_between(family->dice, LEAT_KIND_i8, LEAT_KIND_boolean);
+        }
+}
+
+static void set_shape(struct family *family, struct leat_field *field) {
+        size_t choice = dice_below(family->dice, family->wish.plain ? 6 : 12);
+
+        field->count = 1;
+        field->shape = LEAT_SHAPE_one;
+        if (choice == 0) {
+                field->shape = LEAT_SHAPE_fixed_array;
+                field->count = (uint32_t) (dice_one_in(family->dice, 10) ? dice_between(family->dice, 15, 40)
+                                                                         : dice_between(family->dice, 1, 4));
+        } else if (choice == 6 || choice == 7) {
+                field->shape = LEAT_SHAPE_optional;
+        } else if (choice == 8 || choice == 9) {
+                field->shape = LEAT_SHAPE_array;
+        }
+}
+
+static size_t random_count(struct family *family, unsigned nesting) {
+        size_t most = family->wish.most_fields;
+
+        if (nesting > 1 && most > 6)
+                most = 6;
+        if (nesting == 1 && dice_one_in(family->dice, 16))
+                return most;
+        return dice_below(family->dice, (most < 8 ? most : 8) + 1);
+}
+
+static void set_field(struct family *family, struct made *made, size_t i, unsigned nesting) {
+        struct leat_field field = { .name = random_name(family->dice, i),
+                                    .shape = LEAT_SHAPE_one,
+                                    .count = 1 };
+
+        if (made->type.kind == LEAT_TYPE_message)
+                set_shape(family, &field);
+        set_element(family, &field, nesting);
+        made->fields[i] = field;
+}
+
+static void note_depth(struct made *made) {
+        made->depth = 1;
+        for (size_t i = 0; i < made->type.field_count; i++) {
+                const struct leat_field *field = &made->fields[i];
+                struct made *inner = field->kind == LEAT_KIND_user && field->shape != LEAT_SHAPE_array
+                                             ? made_of(field->type())
+                                             : NULL;
+
+                if (inner && inner->type.kind != LEAT_TYPE_enum && inner->depth + 1 > made->depth)
+                        made->depth = inner->depth + 1;
+                if (field->kind == LEAT_KIND_user && !inner && made->depth < 2)
+                        made->depth =
+                                2; /* leat_raw, or an array's element, which is bounded by the message's maker. */
+        }
+}
+
+static struct made *make_type(struct family *family, enum leat_type_kind kind, unsigned nesting) {
+        size_t n_fields = random_count(family, nesting);
+        char *name = random_name(family->dice, n_made - family->first);
+        struct made *made;
+
+        if (kind == LEAT_TYPE_variant && n_fields == 0)
+                n_fields = 1;
+        made = make(kind, name, n_fields);
+        free(name);
+        for (size_t i = 0; i < n_fields; i++)
+                set_field(family, made, i, nesting);
+        note_depth(made);
+        return made;
+}
+
+/* A message in a message in a message. */
+static struct made *make_chain(struct family *family) {
+        size_t length = dice_between(family->dice, 2, LEAT_MAX_NESTING);
+        struct made *made = NULL;
+
+        for (size_t i = 0; i < length; i++) {
+                char *name = random_name(family->dice, i);
+                bool variant = i > 0 && dice_one_in(family->dice, 4);
+                struct made *outer = make(variant ? LEAT_TYPE_variant : LEAT_TYPE_message, name,
+                                          i == 0 || dice_one_in(family->dice, 3) ? 2 : 1);
+
+                free(name);
+                for (size_t j = 0; j < outer->type.field_count; j++)
+                        outer->fields[j] =
+                                (struct leat_field){ .name = random_name(family->dice, j),
+                                                     .kind = (uint16_t) dice_between(
+                                                             family->dice, LEAT_KIND_i8, LEAT_KIND_boolean),
+                                                     .shape = LEAT_SHAPE_one,
+                                                     .count = 1 };
+                if (made) {
+                        struct leat_field *field = &outer->fields[outer->type.field_count - 1];
+
+                        field->kind = LEAT_KIND_user;
+                        field->type = functions[made->number];
+                        if (!variant && !family->wish.plain && dice_one_in(family->dice, 4))
+                                field->shape =
+                                        dice_one_in(family->dice, 2) ? LEAT_SHAPE_optional : LEAT_SHAPE_array;
+                }
+                note_depth(outer);
+                made = outer;
+        }
+        return made;
+}
+
+const struct leat_type *types_random(struct dice *dice, const struct types_wish *wish) {
+        struct family family = { .dice = dice, .wish = *wish, .first = n_made };
+        struct made *made;
+
+        check(types_left() >= TYPES_OF_ONE && wish->most_types <= TYPES_OF_ONE / 2);
+        if (!wish->plain && dice_one_in(dice, 50))
+                return leat_raw_type();
+        if (dice_one_in(dice, 20))
+                made = make_chain(&family);
+        else
+                made = make_type(&family, dice_one_in(dice, 8) ? LEAT_TYPE_variant : LEAT_TYPE_message, 1);
+        lay_out_family(family.first);
+        return &made->type;
+}
