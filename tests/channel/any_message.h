@@ -138,7 +138,7 @@ static inline void random_field(struct pieces *pieces, const struct leat_field *
 static inline void random_message(struct pieces *pieces, const struct leat_type *type, unsigned char *memory, int depth) {
         uint32_t choice;
 
-        if (type->kind == LEAT_TYPE_message) {
+        if (type->kind == LEAT_TYPE_message || type->kind == LEAT_TYPE_raw) {
                 for (size_t i = 0; i < type->field_count; i++)
                         random_field(pieces, &type->fields[i], memory, depth);
                 return;
@@ -227,7 +227,7 @@ static inline bool same_field(const struct leat_field *field, const unsigned cha
 static inline bool same_message(const struct leat_type *type, const unsigned char *a, const unsigned char *b) {
         uint32_t choice, other;
 
-        if (type->kind == LEAT_TYPE_message) {
+        if (type->kind == LEAT_TYPE_message || type->kind == LEAT_TYPE_raw) {
                 for (size_t i = 0; i < type->field_count; i++)
                         if (!same_field(&type->fields[i], a, b))
                                 return false;

@@ -5,24 +5,12 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "input.h"
 #include "ring.h"
 #include "ring_memory.h"
 #include "support.h"
 
 #define SIZE RING_MIN_SIZE
-
-struct input {
-        const uint8_t *data;
-        size_t left;
-};
-
-static uint64_t take(struct input *input, size_t n) {
-        uint64_t value = 0;
-
-        for (; n > 0 && input->left > 0; n--, input->left--)
-                value = value << 8 | *input->data++;
-        return value;
-}
 
 struct game {
         uint8_t *memory;
@@ -165,4 +153,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 step(&game, &input);
         check(game.hostile || !game.writer.broken);
         return 0;
+}
+
+void fuzz_seeds(fuzz_seed *seed) {
+        /* Limit 4096; see step(). */
+        static const uint8_t steps[] = { 0,   9, 1, 200, 2, 7, 0xc0, 3, 4, 5, 7, 0,
+                                         100, 8, 1, 0,   4, 4, 6,    0, 0, 3, 4 },
+                             lies[] = { 0, 30, 3, 9, 1,  0,    128, 8, 1, 2,  3, 4, 5,
+                                        6, 7,  8, 4, 10, 0xff, 1,   0, 8, 10, 1, 0, 4 };
+        struct output output = { .size = 0 };
+
+        put_number(&output, 0x000800, 3);
+        put_bytes(&output, steps, sizeof(steps));
+        seed("honest", output.data, output.size);
+        output.size = 0;
+        put_number(&output, 0x010800, 3);
+        put_bytes(&output, lies, sizeof(lies));
+        seed("hostile", output.data, output.size);
 }
