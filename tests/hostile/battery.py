@@ -1,0 +1,157 @@
+"""Runs hostile peers (see hostile.py) against the victim.
+
+    python3 battery.py VICTIM [--short] [--all-transports] [--seed N] [--sample N] [--only WORDS] [--way WAY] [--repeat N] [--sanitized]
+                              [--list]
+
+Without options: every case in every way. --short: every case once, received from alone (a server's: one of the ways, by the seed), and a
+sample of them in the set. --only: cases with these words in their names. The transport is LEAT_LANES, as ever, or one after the other.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "channel", "wire")]
+
+import hostile  # noqa: E402
+
+for file in sorted(os.listdir(HERE)):
+    if file.startswith("cases_") and file.endswith(".py"):
+        __import__(file[:-3])
+
+N_NEIGHBOURS = 4
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("victim")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--all-transports", action="store_true")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--sample", type=int, default=12)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--way", default=None)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--sanitized", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.seed is None:
+        arguments.seed = random.SystemRandom().randrange(2**32)
+    return arguments
+
+
+def choose(arguments, cases):
+    """Pairs of a case and a way, in the order in which they are to be run."""
+    dice = random.Random(arguments.seed)
+    if not arguments.short:
+        return [(case, way) for case in cases for way in case.ways]
+    pairs = [(case, dice.choice([way for way in case.ways if not way.startswith("set")] or case.ways) if case.is_server
+              else case.ways[0]) for case in cases]
+    in_sets = [(case, way) for case in cases for way in case.ways if way.startswith("set")]
+    return pairs + dice.sample(in_sets, min(arguments.sample, len(in_sets)))
+
+
+class Battery:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.victims = {}
+        self.failures, self.skipped = [], {}
+        self.n_runs = self.n_packets = self.n_beats = 0
+        self.medians, self.most_us, self.passed, self.latest_us = [], 0, 0, 0
+        self.grants_lanes = os.environ.get("LEAT_LANES") != "never"
+
+    def victim(self, way):
+        """The one for this way; those in sets have neighbours."""
+        n = N_NEIGHBOURS if way.startswith("set") else 0
+        if n not in self.victims:
+            self.victims[n] = hostile.Victim(self.arguments.victim, n)
+            self.warm_up(self.victims[n], n)
+        return self.victims[n]
+
+    def warm_up(self, victim, n):
+        for type_ in hostile.TYPES.values():
+            for way in ("set",) * 8 if n else ("alone", "undecoded", "opaque", "router"):
+                case = hostile.Case("warm", lambda a: a.send(a.message()), type_, hostile.OK, (way,), "", 0, None, False)
+                hostile.FirstRun(victim, case, way, self.arguments.sanitized, self.grants_lanes).run()
+
+    def lose(self, way):
+        n = N_NEIGHBOURS if way.startswith("set") else 0
+        self.victims.pop(n).bury()
+
+    def run(self, case, way):
+        reason = case.needs() if case.needs else None
+        if reason:
+            self.skipped[case.name] = reason
+            return
+        run = hostile.Run(self.victim(way), case, way, self.arguments.sanitized, self.grants_lanes)
+        try:
+            run.run()
+        except Exception as error:  # Whatever it is, the next case has a victim of its own.
+            self.failures.append((case.name, way))
+            print(f"FAILED: {case.name} ({way}): {type(error).__name__}: {error}", flush=True)
+            self.lose(way)
+            return
+        self.note(run)
+
+    def note(self, run):
+        self.n_runs += 1
+        self.n_packets += run.attacker.n_packets
+        self.latest_us = max(self.latest_us, run.figures.latest_us)
+        if run.figures.beats:
+            self.n_beats += run.figures.beats
+            self.medians.append(run.figures.median_us)
+            self.most_us = max(self.most_us, run.figures.most_us)
+            self.passed = max(self.passed, run.figures.passed)
+
+    def end(self):
+        for victim in self.victims.values():
+            try:
+                victim.end()
+            except Exception as error:
+                self.failures.append(("the end of the victim", str(error)))
+                victim.bury()
+
+    def tell(self, n_cases, seconds):
+        print(f"cases {n_cases}, runs {self.n_runs}, packets {self.n_packets}, seed {self.arguments.seed}, {seconds:.1f} s, "
+              f"transport {os.environ.get('LEAT_LANES', 'automatic')}")
+        if self.medians:
+            medians = sorted(self.medians)
+            print(f"neighbours: beats {self.n_beats}, latency: median {medians[len(medians) // 2]} us, worst median {medians[-1]} us, "
+                  f"worst {self.most_us} us; most packets taken while one waited: {self.passed}")
+        print(f"deadlines: none early, the latest {self.latest_us} us late" if not self.failures else f"failures {len(self.failures)}")
+        for name, reason in sorted(self.skipped.items()):
+            print(f"skipped: {name}: {reason}")
+
+
+def run_all(arguments, cases):
+    """Returns whether all was well, and something was done at all."""
+    battery, begun = Battery(arguments), time.monotonic()
+    for case, way in choose(arguments, cases) * arguments.repeat:
+        if arguments.way in (None, way):
+            battery.run(case, way)
+    battery.end()
+    battery.tell(len(cases), time.monotonic() - begun)
+    return not battery.failures and battery.n_runs > 0
+
+
+def main():
+    arguments = read_arguments()
+    cases = [case for case in hostile.CASES if arguments.only in case.name]
+    if arguments.list:
+        print("\n".join(f"{case.name}: {', '.join(case.ways)}" for case in cases))
+        return 0
+    if not arguments.all_transports:
+        return 0 if run_all(arguments, cases) else 1
+    went_well = True
+    for transport in ("never", "always", "automatic"):
+        os.environ["LEAT_LANES"] = transport
+        went_well = run_all(arguments, cases) and went_well
+    return 0 if went_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
