@@ -174,6 +174,30 @@ static int become(struct inbox *inbox, struct inbox_slot *slot, size_t next, con
         }
 }
 
+void inbox_end_lanes(const uint8_t *table, size_t table_size, const int *fds, size_t count) {
+        struct row row;
+        size_t size;
+
+        while ((size = read_row(table, table_size, &row)) > 0 && row.lanes.n_descriptors < count) {
+                if (row.lanes.n_lanes > 0)
+                        lanes_end_unread(&row.lanes, fds + 1);
+                table += size;
+                table_size -= size;
+                fds += 1 + row.lanes.n_descriptors;
+                count -= 1 + row.lanes.n_descriptors;
+        }
+}
+
+/* As above, of the rows whose descriptors are in the slots from `next` on. */
+static void end_lanes(const struct inbox *inbox, const uint8_t *table, size_t table_size, size_t next) {
+        int fds[LEAT_MAX_HANDLES];
+        size_t count = 0;
+
+        for (size_t i = next; i < inbox->count; i++)
+                fds[count++] = inbox->slots[i].kind == HANDLE_DESCRIPTOR ? inbox->slots[i].descriptor : -1;
+        inbox_end_lanes(table, table_size, fds, count);
+}
+
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit) {
         struct row row;
@@ -187,10 +211,12 @@ int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, con
                 size = read_row(table, table_size, &row);
                 if (size == 0 || next == count || row.lanes.n_descriptors > count - next - 1)
                         return LEAT_MALFORMED;
-                table += size;
-                table_size -= size;
                 /* A row takes one descriptor at least, so its own slot is free by now. */
                 r = become(inbox, &inbox->slots[n_rows++], next, &row, limit);
+                if (r != 0)
+                        end_lanes(inbox, table, table_size, next);
+                table += size;
+                table_size -= size;
                 next += 1 + row.lanes.n_descriptors;
         }
         if (r == 0 && next < count)

@@ -33,6 +33,10 @@ struct inbox {
 int inbox_fill(struct inbox *inbox, const uint8_t *table, size_t table_size, const int *fds, size_t count,
                size_t *limit);
 
+/* The message is dropped: tells those who write into the lanes of the receivers in it that nobody reads there any more. To close
+ * the descriptors, which stay the caller's, may take longer, see reaper.h. Never waits. */
+void inbox_end_lanes(const uint8_t *table, size_t table_size, const int *fds, size_t count);
+
 /* Lets a field of a message refer to handle `index`: writes the field at `field`, which stays as it is when the handle was taken
  * already. 0; LEAT_MALFORMED (no such handle, used before, of another kind), LEAT_TYPE_MISMATCH, -ENOMEM. */
 int inbox_refer(struct inbox *inbox, uint64_t index, const struct leat_field *wanted, void *field);

@@ -65,19 +65,29 @@ static int read_sealed(struct leat_receiver *receiver, int fd, size_t size) {
         return r;
 }
 
-static int take_sealed(struct leat_receiver *receiver, const struct packet *packet,
-                       const struct packet_header *header, struct payload *payload) {
-        size_t size;
-        int r;
+/* A message that nobody gets has a table, too, which says what among its descriptors are lanes. */
+static int read_dropped_table(struct leat_receiver *receiver, int fd, size_t size) {
+        struct buffer *sealed = &receiver->sealed;
+        size_t actual;
+        int r = size <= PACKET_MAX_SIZE ? memory_check_sealed(fd, SIZE_MAX, &actual) : LEAT_TOO_LARGE;
 
-        if (__builtin_add_overflow(header->table_size, header->body_size, &size) ||
-            size > receiver->message_limit)
-                r = LEAT_TOO_LARGE;
-        else
-                r = read_sealed(receiver, packet->fds[0], size);
-        intake_dispose(receiver, packet->fds, 1);
-        payload->data = receiver->sealed.data;
-        return r;
+        if (r == 0 && sealed->capacity < size)
+                r = buffer_reserve(sealed, size);
+        return r == 0 ? memory_read(fd, 0, sealed->data, size) : r;
+}
+
+/* One whose header makes sense. */
+static void drop_packet(struct leat_receiver *receiver, const struct packet *packet,
+                        const struct packet_header *header) {
+        const int *fds = packet->fds;
+        size_t n_fds = packet->n_fds;
+
+        if (header->kind == PACKET_MESSAGE)
+                inbox_end_lanes(packet->data + PACKET_HEADER_SIZE, header->table_size, fds, n_fds);
+        else if (header->kind == PACKET_SEALED && n_fds > 1 &&
+                 read_dropped_table(receiver, fds[0], header->table_size) == 0)
+                inbox_end_lanes(receiver->sealed.data, header->table_size, fds + 1, n_fds - 1);
+        intake_dispose(receiver, fds, n_fds);
 }
 
 /* A packet that says it brings more handles than the receiver takes. */
@@ -124,8 +134,11 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
                 receiver->other_version = packet->data[0];
         else if (packet->too_long)
                 r = LEAT_MALFORMED;
-        if (r == 0)
-                r = check_descriptors(receiver, packet, ret_header);
+        if (r != 0) {
+                intake_dispose(receiver, packet->fds, packet->n_fds);
+                return r;
+        }
+        r = check_descriptors(receiver, packet, ret_header);
         if (r == 0 && ret_header->kind != PACKET_MESSAGE && ret_header->kind != PACKET_SEALED)
                 r = LEAT_MALFORMED;
         if (r == 0)
@@ -133,7 +146,7 @@ static int check_packet(struct leat_receiver *receiver, const struct packet *pac
         if (r == 0 && (ret_header->encoding < ENCODING_PLAIN || ret_header->encoding > ENCODING_RAW))
                 r = LEAT_MALFORMED;
         if (r != 0)
-                intake_dispose(receiver, packet->fds, packet->n_fds);
+                drop_packet(receiver, packet, ret_header);
         return r;
 }
 
@@ -147,6 +160,7 @@ static int fill_inbox(struct leat_receiver *receiver, const struct payload *payl
         if (!receiver->inbox) {
                 receiver->inbox = calloc(1, sizeof(*receiver->inbox));
                 if (!receiver->inbox) {
+                        inbox_end_lanes(payload->data, table_size, payload->fds, payload->n_fds);
                         intake_dispose(receiver, payload->fds, payload->n_fds);
                         return -ENOMEM;
                 }
@@ -157,21 +171,35 @@ static int fill_inbox(struct leat_receiver *receiver, const struct payload *payl
         return r;
 }
 
+static int take_sealed(struct leat_receiver *receiver, const struct packet *packet,
+                       const struct packet_header *header) {
+        size_t size;
+
+        if (__builtin_add_overflow(header->table_size, header->body_size, &size) ||
+            size > receiver->message_limit)
+                return LEAT_TOO_LARGE;
+        return read_sealed(receiver, packet->fds[0], size);
+}
+
 static int take_payload(struct leat_receiver *receiver, const struct packet *packet,
                         const struct packet_header *header, struct payload *payload) {
         size_t sealed = header->kind == PACKET_SEALED ? 1 : 0;
         int r = 0;
 
-        *payload = (struct payload){ .data = packet->data + PACKET_HEADER_SIZE,
-                                     .fds = packet->fds + sealed,
-                                     .n_fds = header->n_handles };
         if (sealed)
-                r = take_sealed(receiver, packet, header, payload);
+                r = take_sealed(receiver, packet, header);
         else if (packet->size - PACKET_HEADER_SIZE > receiver->message_limit)
                 r = LEAT_TOO_LARGE;
-        if (r != 0)
-                intake_dispose(receiver, payload->fds, payload->n_fds);
-        return r;
+        if (r != 0) {
+                drop_packet(receiver, packet, header);
+                return r;
+        }
+        intake_dispose(receiver, packet->fds, sealed);
+        *payload =
+                (struct payload){ .data = sealed ? receiver->sealed.data : packet->data + PACKET_HEADER_SIZE,
+                                  .fds = packet->fds + sealed,
+                                  .n_fds = header->n_handles };
+        return 0;
 }
 
 static int open_packet(struct leat_receiver *receiver, const struct packet *packet,

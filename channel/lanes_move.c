@@ -14,6 +14,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "cleanup.h"
 #include "descriptor.h"
@@ -303,6 +304,18 @@ static void restore_barrier(struct lanes *lanes, const struct head *head) {
         if (head->has_barrier)
                 lanes->barrier = (struct lane_barrier){ .identity = head->barrier_lane,
                                                         .position = head->barrier_position };
+}
+
+/* Their giver has left them, so nobody reads them any more, whoever may still have a copy of a socket. */
+void lanes_end_unread(const struct lanes_arrival *arrival, const int *fds) {
+        const int *lanes = fds + (arrival->n_gathered > 0 ? 1 : 0);
+
+        for (size_t i = 0; i < arrival->n_lanes; i++) {
+                int socket = lanes[DESCRIPTORS_OF_LANE * i + 1];
+
+                if (descriptor_is_channel_socket(socket))
+                        (void) shutdown(socket, SHUT_RDWR);
+        }
 }
 
 int lanes_unpack(struct leat_receiver *receiver, const struct lanes_arrival *arrival, int *fds,

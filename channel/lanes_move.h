@@ -48,4 +48,8 @@ size_t lanes_read_rows(const uint8_t *table, size_t size, struct lanes_arrival *
 int lanes_unpack(struct leat_receiver *receiver, const struct lanes_arrival *arrival, int *fds,
                  size_t *limit);
 
+/* The message with the receiver is dropped: tells the lanes' senders. The descriptors stay the caller's; those that are none (-1), or no
+ * lane's socket, are passed over. Never waits. */
+void lanes_end_unread(const struct lanes_arrival *arrival, const int *fds);
+
 #endif

@@ -1,69 +1,21 @@
 /* The reaper: a descriptor whose close hangs stops nobody but the reaper's own thread, all are closed in the
- * end, and the bound is told.
- *
- * A file whose close really hangs needs a FUSE server; here this program's own close() stands before the C
- * library's and plays one. */
+ * end, and the bound is told. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "descriptor.h"
 #include "reaper.h"
 
+#include "hanging_close.h"
 #include "in_child.h"
 
 /* The largest number of handles in one message that the system allows. */
 #define ONE_MESSAGE 253
-
-static atomic_int hanging = -1;
-static sem_t entered, released;
-static atomic_bool signals_were_open;
-
-int close(int fd) {
-        if (fd == atomic_load(&hanging)) {
-                sigset_t mask;
-
-                (void) pthread_sigmask(SIG_SETMASK, NULL, &mask);
-                if (!sigismember(&mask, SIGTERM) || !sigismember(&mask, SIGINT) ||
-                    !sigismember(&mask, SIGCHLD))
-                        atomic_store(&signals_were_open, true);
-                (void) sem_post(&entered);
-                while (sem_wait(&released) < 0)
-                        ;
-        }
-        return (int) syscall(SYS_close, fd);
-}
-
-static int some_file(void) {
-        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-        check(fd >= 0);
-        return fd;
-}
-
-/* Gives the reaper a descriptor that hangs until let_go(). */
-static int hang(void) {
-        int fd = some_file();
-
-        atomic_store(&hanging, fd);
-        check(reaper_close(fd) == 0);
-        while (sem_wait(&entered) < 0)
-                ;
-        return fd;
-}
-
-static void let_go(void) {
-        atomic_store(&hanging, -1);
-        (void) sem_post(&released);
-}
 
 static void closes_what_it_is_given(void) {
         int n = count_descriptors();

@@ -86,7 +86,9 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
  * closed. On a lane whose receiver was killed, was closed by a process that had forked since it received last, was dropped with
  * its message, or was lost in one that nobody received: at once when it waits for room, else after 4096 messages, or after 1 ms
- * and 16 messages, at the latest), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
+ * and 16 messages, at the latest. That counts from when the last copy of its lane's socket was closed; of one that was dropped, from
+ * the call that says so; of receivers that were lost in each other's messages, from when the system has found them, which a sender
+ * that waits makes it do every second), LEAT_TOO_LARGE (over 1 GiB, over LEAT_MAX_HANDLES, nested deeper than LEAT_MAX_NESTING),
  * LEAT_REFUSED (the receiver takes no descriptors, and some would have to go along; Linux 6.16 and later); -EINVAL
  * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
  * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
