@@ -42,14 +42,14 @@ static size_t scalar_size(unsigned kind) {
         }
 }
 
-static bool user_layout(const struct leat_type *type, struct plain_layout *ret_layout);
+static bool user_layout(const struct leat_type *type, unsigned depth, struct plain_layout *ret_layout);
 
-/* One element, without its shape. */
-static bool element_layout(const struct leat_field *field, struct plain_layout *ret_layout) {
+/* One element, without its shape, in a message or variant that is `depth` deep. */
+static bool element_layout(const struct leat_field *field, unsigned depth, struct plain_layout *ret_layout) {
         size_t size = scalar_size(field->kind);
 
         if (field->kind == LEAT_KIND_user)
-                return user_layout(field->type(), ret_layout);
+                return user_layout(field->type(), depth + 1, ret_layout);
         if (field->kind == LEAT_KIND_unit) {
                 *ret_layout = (struct plain_layout){ .size = 0, .alignment = 1 };
                 return true;
@@ -61,11 +61,11 @@ static bool element_layout(const struct leat_field *field, struct plain_layout *
         return size > 0;
 }
 
-static bool variant_layout(const struct leat_type *type, struct plain_layout *ret_layout) {
+static bool variant_layout(const struct leat_type *type, unsigned depth, struct plain_layout *ret_layout) {
         struct plain_layout layout = { .size = 0, .alignment = 4 }, element;
 
         for (size_t i = 0; i < type->field_count; i++) {
-                if (!element_layout(&type->fields[i], &element))
+                if (!element_layout(&type->fields[i], depth, &element))
                         return false;
                 if (element.size > layout.size)
                         layout.size = element.size;
@@ -77,18 +77,22 @@ static bool variant_layout(const struct leat_type *type, struct plain_layout *re
         return true;
 }
 
-bool plain_layout(const struct leat_type *type, size_t n_fields, struct plain_layout *ret_layout) {
+/* Deeper than messages may be nested none is plain, nor sent at all. */
+static bool fields_layout(const struct leat_type *type, size_t n_fields, unsigned depth,
+                          struct plain_layout *ret_layout) {
         struct plain_layout layout = { .size = 0, .alignment = 1, .is_memory = true }, element;
         size_t offset;
 
+        if (depth > LEAT_MAX_NESTING)
+                return false;
         if (type->kind == LEAT_TYPE_variant)
-                return variant_layout(type, ret_layout);
+                return variant_layout(type, depth, ret_layout);
         for (size_t i = 0; i < n_fields; i++) {
                 const struct leat_field *field = &type->fields[i];
 
                 if (field->shape != LEAT_SHAPE_one && field->shape != LEAT_SHAPE_fixed_array)
                         return false;
-                if (!element_layout(field, &element))
+                if (!element_layout(field, depth, &element))
                         return false;
                 offset = align_up(layout.size, element.alignment);
                 if (offset != layout.size || offset != field->offset || element.size != field->size ||
@@ -105,12 +109,16 @@ bool plain_layout(const struct leat_type *type, size_t n_fields, struct plain_la
         return true;
 }
 
-static bool user_layout(const struct leat_type *type, struct plain_layout *ret_layout) {
+bool plain_layout(const struct leat_type *type, size_t n_fields, struct plain_layout *ret_layout) {
+        return fields_layout(type, n_fields, 1, ret_layout);
+}
+
+static bool user_layout(const struct leat_type *type, unsigned depth, struct plain_layout *ret_layout) {
         if (type->kind == LEAT_TYPE_enum) {
                 *ret_layout = (struct plain_layout){ .size = 4, .alignment = 4 };
                 return true;
         }
-        return plain_layout(type, type->field_count, ret_layout);
+        return fields_layout(type, type->field_count, depth, ret_layout);
 }
 
 static void copy_scalar(struct walk *walk, size_t size) {
@@ -183,7 +191,7 @@ static int copy_variant(struct walk walk, const struct leat_type *type) {
         field = &type->fields[tag];
         if (field->kind == LEAT_KIND_unit)
                 return 0;
-        (void) variant_layout(type, &layout);
+        (void) variant_layout(type, 1, &layout);
         walk.image += align_up(4, layout.alignment);
         walk.memory += field->offset;
         return copy_element(walk, field);
@@ -198,7 +206,7 @@ static int copy_fields(struct walk walk, const struct leat_type *type, size_t n_
         for (size_t i = 0; i < n_fields; i++) {
                 const struct leat_field *field = &type->fields[i];
 
-                (void) element_layout(field, &element);
+                (void) element_layout(field, 1, &element);
                 offset = align_up(offset, element.alignment);
                 if (element.is_memory && element.size == field->size) {
                         copy_run(walk, offset, field->offset, element.size * field->count);

@@ -23,6 +23,23 @@ LEAT_MESSAGE(tailed, (u64, a), (u8, b));
 LEAT_SIGNAL(tick);
 LEAT_MESSAGE(packed, (u32, a), (string, b));
 
+/* A message in a message: level_d7 is 32 deep. */
+#define INSIDE(outer, inner) LEAT_MESSAGE(outer, (inner, in))
+#define EIGHT(in, n)         \
+        INSIDE(n##1, in);    \
+        INSIDE(n##2, n##1);  \
+        INSIDE(n##3, n##2);  \
+        INSIDE(n##4, n##3);  \
+        INSIDE(n##5, n##4);  \
+        INSIDE(n##6, n##5);  \
+        INSIDE(n##7, n##6);  \
+        INSIDE(n##8, n##7)
+LEAT_MESSAGE(level_0, (u32, number));
+EIGHT(level_0, level_a);
+EIGHT(level_a8, level_b);
+EIGHT(level_b8, level_c);
+EIGHT(level_c8, level_d);
+
 static const struct plan *plan_of(const struct leat_type *type) {
         const struct plan *plan;
 
@@ -43,6 +60,30 @@ Test(plain, a_struct_goes_out_as_it_is_only_without_padding_and_without_anything
         cr_assert_not(plan_of(tailed_type())->image_is_memory, "padding at the end");
         cr_assert_not(plan_of(mixed_type())->image_is_memory);
         cr_assert_not(plan_of(shape_type())->image_is_memory);
+}
+
+Test(plain, what_is_nested_too_deep_for_any_message_is_not_sent_as_an_image_either) {
+        level_d7_sender deepest;
+        level_d7_receiver deepest_end;
+        level_d8_sender too_deep;
+        level_d8_receiver too_deep_end;
+        level_d7 message = { 0 }, got, copy;
+        level_d8 outer = { 0 };
+
+        cr_assert(plan_of(level_d7_type())->plain);
+        cr_assert_eq(level_d7_channel(&deepest, &deepest_end), 0);
+        cr_assert_eq(level_d7_send(deepest, &message, LEAT_NOW), 0);
+        cr_assert_eq(level_d7_recv(deepest_end, &got, LEAT_NOW), 0);
+        cr_assert_eq(level_d7_copy(&got, &copy), 0);
+        level_d7_free(&copy);
+
+        cr_assert_not(plan_of(level_d8_type())->plain);
+        cr_assert_eq(level_d8_channel(&too_deep, &too_deep_end), 0);
+        cr_assert_eq(level_d8_send(too_deep, &outer, LEAT_NOW), LEAT_TOO_LARGE);
+        level_d7_sender_close(&deepest);
+        level_d7_receiver_close(&deepest_end);
+        level_d8_sender_close(&too_deep);
+        level_d8_receiver_close(&too_deep_end);
 }
 
 /* Offsets as the header says: each field aligned to its size, enums and tags of 4 bytes. */

@@ -128,7 +128,12 @@ class Type:
 
     @property
     def is_plain(self):
-        return self.n_required == len(self.fields) and self.layout() is not None
+        return self.n_required == len(self.fields) and self.image_layout() is not None
+
+    def image_layout(self, n_fields=None):
+        """Of what is sent: None also where it is nested deeper than anything may be."""
+        layout = self.layout(n_fields)
+        return layout if layout is None or nesting(self, n_fields) <= MAX_NESTING else None
 
 
 def definitions_behind(met, fields):
@@ -140,6 +145,12 @@ def definitions_behind(met, fields):
             text += field.type.definition()
             queue += field.type.fields
     return text
+
+
+def nesting(type_, n_fields=None):
+    """How deep messages and variants stand in one another; of what has a fixed size."""
+    inner = [field.type for field in type_.fields[:n_fields] if field.kind == "user" and not isinstance(field.type, Enum)]
+    return 1 + max((nesting(each) for each in inner), default=0)
 
 
 def align(offset, alignment):
@@ -296,7 +307,7 @@ def decode(type_, encoding, body, handle_of=None):
         return bytes(body)
     if encoding == MESSAGEPACK:
         return Decoder(body, handle_of).whole_message(type_)
-    layout = type_.layout(type_.n_required) if encoding == PLAIN else None
+    layout = type_.image_layout(type_.n_required) if encoding == PLAIN else None
     if layout is None or layout[0] != len(body):
         raise Malformed("no such image")
     value = type_.read_image(body, 0, type_.n_required)
