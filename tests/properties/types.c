@@ -34,17 +34,26 @@ static size_t n_made;
         DIGITS(each, x##0)                                                                             \
         DIGITS(each, x##1)                                                                             \
         DIGITS(each, x##2)                                                                             \
-        DIGITS(each, x##3) DIGITS(each, x##4) DIGITS(each, x##5) DIGITS(each, x##6) DIGITS(each, x##7) \
-                DIGITS(each, x##8) DIGITS(each, x##9) DIGITS(each, x##a) DIGITS(each, x##b)            \
-                        DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) DIGITS(each, x##f)
-#define EACH_FUNCTION(each)                                                                                 \
-        MORE_DIGITS(each, 0x0)                                                                              \
-        MORE_DIGITS(each, 0x1)                                                                              \
-        MORE_DIGITS(each, 0x2)                                                                              \
-        MORE_DIGITS(each, 0x3) MORE_DIGITS(each, 0x4) MORE_DIGITS(each, 0x5) MORE_DIGITS(each, 0x6)         \
-                MORE_DIGITS(each, 0x7) MORE_DIGITS(each, 0x8) MORE_DIGITS(each, 0x9) MORE_DIGITS(each, 0xa) \
-                        MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd)                \
-                                MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
+        DIGITS(each, x##3)                                                                             \
+        DIGITS(each, x##4)                                                                             \
+        DIGITS(each, x##5)                                                                             \
+        DIGITS(each, x##6)                                                                             \
+        DIGITS(each, x##7)                                                                             \
+        DIGITS(each, x##8)                                                                             \
+        DIGITS(each, x##9) DIGITS(each, x##a) DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) \
+                DIGITS(each, x##e) DIGITS(each, x##f)
+#define EACH_FUNCTION(each)                                                                         \
+        MORE_DIGITS(each, 0x0)                                                                      \
+        MORE_DIGITS(each, 0x1)                                                                      \
+        MORE_DIGITS(each, 0x2)                                                                      \
+        MORE_DIGITS(each, 0x3)                                                                      \
+        MORE_DIGITS(each, 0x4)                                                                      \
+        MORE_DIGITS(each, 0x5)                                                                      \
+        MORE_DIGITS(each, 0x6)                                                                      \
+        MORE_DIGITS(each, 0x7)                                                                      \
+        MORE_DIGITS(each, 0x8)                                                                      \
+        MORE_DIGITS(each, 0x9) MORE_DIGITS(each, 0xa) MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) \
+                MORE_DIGITS(each, 0xd) MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
 
 #define FUNCTION(number)                                     \
         static const struct leat_type *type_##number(void) { \
@@ -71,7 +80,7 @@ static struct made *make(enum leat_type_kind kind, const char *name, size_t n_fi
         char *own_name = strdup(name);
 
         check(made && own_name && n_made < MOST_TYPES);
-        made->fields = calloc(n_fields + 1, sizeof(*made->fields));
+        made->fields = calloc(n_fields + 2, sizeof(*made->fields));
         check(made->fields);
         made->type = (struct leat_type){ .table_version = LEAT_TABLE_VERSION,
                                          .kind = kind,
@@ -392,7 +401,7 @@ static struct made *make_type(struct family *family, enum leat_type_kind kind, u
 
 /* A message in a message in a message. */
 static struct made *make_chain(struct family *family) {
-        size_t length = dice_between(family->dice, 2, LEAT_MAX_NESTING);
+        size_t length = dice_between(family->dice, 2, LEAT_MAX_NESTING + 2);
         struct made *made = NULL;
 
         for (size_t i = 0; i < length; i++) {
@@ -437,4 +446,149 @@ const struct leat_type *types_random(struct dice *dice, const struct types_wish 
                 made = make_type(&family, dice_one_in(dice, 8) ? LEAT_TYPE_variant : LEAT_TYPE_message, 1);
         lay_out_family(family.first);
         return &made->type;
+}
+
+/* ---- relatives ---- */
+
+size_t types_required(const struct leat_type *type) {
+        size_t n = type->field_count;
+
+        while (type->kind == LEAT_TYPE_message && n > 0 && type->fields[n - 1].shape == LEAT_SHAPE_optional)
+                n--;
+        return n;
+}
+
+/* Tables, each once. */
+struct met {
+        const struct leat_type *types[MOST_TYPES];
+        size_t n;
+};
+
+static void meet(struct met *met, const struct leat_field *field) {
+        size_t i = 0;
+
+        if (field->kind != LEAT_KIND_user)
+                return;
+        while (i < met->n && met->types[i] != field->type())
+                i++;
+        if (i == met->n)
+                met->types[met->n++] = field->type();
+}
+
+static void meet_all(struct met *met) {
+        for (size_t i = 0; i < met->n; i++)
+                for (size_t j = 0; met->types[i]->kind != LEAT_TYPE_enum && j < met->types[i]->field_count;
+                     j++)
+                        meet(met, &met->types[i]->fields[j]);
+}
+
+bool types_mentions(const struct leat_field *field, const struct leat_type *type) {
+        static struct met met;
+
+        met.n = 0;
+        meet(&met, field);
+        meet_all(&met);
+        for (size_t i = 0; i < met.n; i++)
+                if (met.types[i] == type)
+                        return true;
+        return false;
+}
+
+static void point_to_clones(struct made *clone, const struct met *met, struct made *const *clones) {
+        for (size_t i = 0; i < clone->type.field_count; i++)
+                for (size_t j = 0; clone->fields[i].kind == LEAT_KIND_user && j < met->n; j++)
+                        if (clones[j] && clone->fields[i].type() == met->types[j]) {
+                                clone->fields[i].type = functions[clones[j]->number];
+                                break;
+                        }
+}
+
+/* The table, and those that it mentions: made and not laid out. The first is the type's. */
+static struct made *clone_family(const struct leat_type *type, size_t n_fields, size_t n_appended) {
+        static struct made *clones[MOST_TYPES];
+        static struct met met;
+
+        met.types[0] = type;
+        met.n = 1;
+        meet_all(&met);
+        for (size_t i = 0; i < met.n; i++) {
+                const struct leat_type *original = met.types[i];
+                size_t n = i == 0 ? n_fields : original->field_count;
+
+                clones[i] = NULL;
+                if (original->kind == LEAT_TYPE_raw)
+                        continue;
+                clones[i] = make(original->kind, original->name, i == 0 ? n + n_appended : n);
+                memcpy(clones[i]->fields, original->fields, n * sizeof(*original->fields));
+        }
+        for (size_t i = 0; i < met.n; i++)
+                if (clones[i])
+                        point_to_clones(clones[i], &met, clones);
+        return clones[0];
+}
+
+const struct leat_type *types_twin(struct dice *dice, const struct leat_type *type, size_t n_fields,
+                                   size_t n_appended) {
+        struct family family = { .dice = dice, .wish = { .most_types = TYPES_OF_ONE / 2 }, .first = n_made };
+        struct made *twin;
+
+        check(types_left() >= TYPES_OF_ONE);
+        twin = clone_family(type, n_fields, n_appended);
+        for (size_t i = n_fields; i < n_fields + n_appended; i++) {
+                struct leat_field field = { .name = random_name(dice, i),
+                                            .shape = LEAT_SHAPE_optional,
+                                            .count = 1 };
+
+                set_element(&family, &field, 1);
+                twin->fields[i] = field;
+        }
+        lay_out_family(family.first);
+        return &twin->type;
+}
+
+static void change_field(struct dice *dice, struct made *made) {
+        struct leat_field *field = &made->fields[dice_below(dice, made->type.field_count)];
+        bool message = made->type.kind == LEAT_TYPE_message,
+             number = field->kind >= LEAT_KIND_i8 && field->kind < LEAT_KIND_unit;
+
+        switch (dice_below(dice, 4)) {
+        case 0:
+                if (number) {
+                        field->kind = field->kind == LEAT_KIND_i8 ? LEAT_KIND_u64 : field->kind - 1;
+                        return;
+                }
+                break;
+        case 1:
+                if (message && field->shape == LEAT_SHAPE_fixed_array) {
+                        field->count++;
+                        return;
+                }
+                break;
+        case 2:
+                if (message && field->shape == LEAT_SHAPE_one) {
+                        field->shape = dice_one_in(dice, 2) ? LEAT_SHAPE_array : LEAT_SHAPE_fixed_array;
+                        return;
+                }
+                break;
+        default:
+                break;
+        }
+        field->name = random_name(dice, 1000);
+}
+
+const struct leat_type *types_changed(struct dice *dice, const struct leat_type *type) {
+        size_t first = n_made;
+        struct made *twin = clone_family(type, type->field_count, 0), *made;
+
+        made = all[dice_between(dice, first, n_made - 1)];
+        if (made->type.field_count > 0 && !dice_one_in(dice, 6))
+                change_field(dice, made);
+        else if (made->type.kind == LEAT_TYPE_message && made != twin && dice_one_in(dice, 2))
+                made->fields[made->type.field_count++] = (struct leat_field){
+                        .name = "more", .kind = LEAT_KIND_i8, .shape = LEAT_SHAPE_one, .count = 1
+                };
+        else
+                made->type.name = random_name(dice, 1000);
+        lay_out_family(first);
+        return &twin->type;
 }

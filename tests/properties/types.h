@@ -24,6 +24,19 @@ size_t types_left(void);
 /* A message or variant, or leat_raw. */
 const struct leat_type *types_random(struct dice *dice, const struct types_wish *wish);
 
+/* The same type once more, in tables of its own: its first `n_fields`, and behind them so many random optionals. */
+const struct leat_type *types_twin(struct dice *dice, const struct leat_type *type, size_t n_fields,
+                                   size_t n_appended);
+
+/* The same but for one thing, in whatever table of the family that is. */
+const struct leat_type *types_changed(struct dice *dice, const struct leat_type *type);
+
+/* How many fields a message must have, whoever wrote it. */
+size_t types_required(const struct leat_type *type);
+
+/* Whether the field's element is of that type, or has it in it, however deep. */
+bool types_mentions(const struct leat_field *field, const struct leat_type *type);
+
 /* Lays out the fields of a table as C does; returns the struct's size. */
 size_t types_lay_out(const struct leat_type *type, struct leat_field *fields, size_t *ret_alignment);
 

@@ -29,6 +29,7 @@ static void *piece(struct value *value, size_t size) {
         piece->next = value->pieces;
         value->pieces = piece;
         memset(piece->bytes, value->filler, size + 16);
+        value->bytes += size;
         value->room -= size < value->room ? size : value->room;
         return piece->bytes;
 }
@@ -80,8 +81,8 @@ static size_t random_size(struct value *value) {
 
         if (dice_one_in(&value->dice, 6))
                 size = sizes[dice_below(&value->dice, sizeof(sizes) / sizeof(sizes[0]))];
-        else if (dice_one_in(&value->dice, 30))
-                size = value->room;
+        else if (dice_one_in(&value->dice, value->room > 65536 ? 3 : 30))
+                size = value->room - dice_below(&value->dice, value->room / 2 + 1);
         return size < value->room ? size : value->room;
 }
 
@@ -190,12 +191,13 @@ static void set_end(struct value *value, const struct leat_field *row, unsigned 
         struct leat_channel_options options = { .lanes = dice_one_in(&value->dice, 4) ? LEAT_LANES_ALWAYS
                                                                                       : LEAT_LANES_NEVER,
                                                 .ordered = dice_one_in(&value->dice, 4) };
-        const struct leat_type *type = row->type() == leat_opaque_type() ? leat_raw_type() : row->type();
+        const struct leat_type *type = row->type()->kind == LEAT_TYPE_opaque ? leat_raw_type() : row->type();
         struct value_handle *handle = new_handle(value, memory);
         struct end end = { 0 };
 
         check_equal(leat_channel_open(type, &options, &handle->sender, &handle->receiver), 0);
-        if (row->kind == LEAT_KIND_receiver) {
+        handle->is_receiver = row->kind == LEAT_KIND_receiver;
+        if (handle->is_receiver) {
                 handle->inode = inode_of(handle->receiver->connection->fd);
                 end = (struct end){ handle->receiver, &handle->receiver };
         } else {
@@ -270,6 +272,8 @@ static size_t random_count(struct value *value, const struct leat_field *row, si
         size_t count = dice_below(&value->dice, 4), most = value->room / (row->size + 1);
         bool nests = row->kind == LEAT_KIND_user && row->type()->kind != LEAT_TYPE_enum;
 
+        if (nests && value->deep) /* Down to where it is refused, and some further. */
+                return depth < LEAT_MAX_NESTING + 2 && most > 0 ? 1 : 0;
         if (nests && depth + 12 > LEAT_MAX_NESTING)
                 return 0;
         if (dice_one_in(&value->dice, nests ? 40 : 8))
@@ -332,6 +336,7 @@ void value_random(struct value *value, const struct leat_type *type, struct dice
                                  .room = wish->room,
                                  .most_handles = wish->most_handles };
         check(wish->most_handles <= VALUE_HANDLES);
+        value->deep = dice_one_in(&value->dice, 8);
         value->message = piece(value, type->size);
         set_message(value, type, value->message, 1);
 }

@@ -18,13 +18,16 @@ struct value_handle {
         leat_shared_memory memory;
         struct leat_sender *sender;
         struct leat_receiver *receiver;
+        bool is_receiver;
 };
 
 struct value {
         const struct leat_type *type;
         unsigned char *message;
         size_t depth; /* Messages and variants in one another. */
+        size_t bytes; /* Of all that it points to, and its own. */
 
+        bool deep; /* Nested as far as it goes. */
         uint8_t filler;
         size_t room; /* Bytes that may still be pointed to. */
         struct dice dice;
