@@ -1,0 +1,250 @@
+/* Makes the n-th call of each system call that the library uses fail, for all n and each errno that is to be expected there, in
+ * scenarios of all that the library can do, and checks what it promises. Each run is a child, so that it can crash, hang and leak by
+ * itself.
+ *
+ *     faults [--seed N] [--runs N] [--only SCENARIO[:CALL[:NTH[:EFFECT[:lasting]]]]]
+ *
+ * Without --runs all there are. A seed that was printed, with the same number of runs, chooses the same ones; a run that failed is
+ * repeated by what it printed. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fork.h"
+#include "messages.h"
+#include "scenario.h"
+
+#define RUN_SECONDS 20
+
+struct fault {
+        const struct scenario *scenario;
+        enum fault_call call;
+        long n;
+        int effect;
+        bool lasting;
+};
+
+static struct fault *all;
+static size_t n_all, room_for_all;
+
+uint64_t last_number;
+
+/* ---- in the child ---- */
+
+void judge(const char *file, int line, const char *step, int result, int tried, const int *allowed) {
+        long hits = fault_hits();
+        bool is_allowed = false;
+
+        fault_lift();
+        for (const int *one = allowed; *one != 0; one++)
+                is_allowed = is_allowed || *one == result;
+        if (is_allowed && hits > 0 && tried < 2)
+                return;
+        fprintf(stderr, "%s:%d: %s: %s (%d)%s%s\n", file, line, step, leat_strerror(result), result,
+                hits > 0 ? "" : ", without a fault", tried < 2 ? "" : ", again");
+        _exit(1);
+}
+
+/* A channel that has nothing to do with the scenario, and is to work whatever happens to others. */
+static number_sender bystander_tx;
+static number_receiver bystander_rx;
+
+static void ask_bystander(void) {
+        number got;
+
+        for (uint64_t i = 1; i < 4; i++) {
+                check_equal(number_send(bystander_tx, &(number){ i }, LEAT_NOW), 0);
+                check_equal(number_recv(bystander_rx, &got, LEAT_NOW), 0);
+                check_equal(got.value, i);
+        }
+        check_equal(number_recv(bystander_rx, &got, LEAT_NOW), LEAT_EMPTY);
+}
+
+/* A thread of the library may still be closing or freeing something. */
+static void settle(const char *what, long (*now)(void), long expected) {
+        int64_t end = clock_ms() + 10000;
+
+        while (now() != expected && clock_ms() < end)
+                sleep_ms(1);
+        if (now() != expected)
+                fprintf(stderr, "%s: %ld were there before, now %ld\n", what, expected, now());
+        check_equal(now(), expected);
+}
+
+static long descriptors(void) {
+        return count_descriptors();
+}
+
+static void run_once(const struct fault *fault, const struct scenario *scenario) {
+        long n_descriptors, n_allocations, n_mapped;
+
+        check_equal(number_channel(&bystander_tx, &bystander_rx), 0);
+        ask_bystander();
+        n_descriptors = descriptors();
+        n_allocations = fault_allocations();
+        n_mapped = fault_mapped();
+        watchdog(RUN_SECONDS);
+        fault_start();
+        if (fault)
+                fault_set(fault->call, fault->n, fault->effect, fault->lasting);
+        scenario->run();
+        fault_stop();
+        ask_bystander();
+        settle("descriptors", descriptors, n_descriptors);
+        settle("allocations", fault_allocations, n_allocations);
+        settle("bytes mapped", fault_mapped, n_mapped);
+        number_sender_close(&bystander_tx);
+        number_receiver_close(&bystander_rx);
+        (void) alarm(0);
+}
+
+/* ---- what there is to run ---- */
+
+static void add(const struct fault *fault) {
+        if (n_all == room_for_all) {
+                room_for_all = room_for_all ? 2 * room_for_all : 1024;
+                all = realloc(all, room_for_all * sizeof(*all));
+                check(all != NULL);
+        }
+        all[n_all++] = *fault;
+}
+
+/* A shortage; what else goes wrong goes wrong once. */
+static bool can_last(int effect) {
+        switch (effect) {
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case ENOBUFS:
+        case ENOSPC:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Counts a scenario's calls, in a run without a fault; after another one, in which is made what a process makes only once. */
+static void add_scenario(const struct scenario *scenario) {
+        struct fault fault = { .scenario = scenario, .call = FAULT_CALL_COUNT };
+
+        scenario->run();
+        run_once(NULL, scenario);
+        for (fault.call = 0; fault.call < FAULT_CALL_COUNT; fault.call++)
+                for (fault.n = 1; fault.n <= fault_count(fault.call); fault.n++)
+                        for (const int *effect = fault_effects[fault.call]; *effect != 0; effect++) {
+                                fault.effect = *effect;
+                                fault.lasting = false;
+                                add(&fault);
+                                fault.lasting = true;
+                                if (can_last(*effect) && (fault.n == 1 || fault.n % 8 == 0))
+                                        add(&fault);
+                        }
+}
+
+static void name(const struct fault *fault, char *to, size_t size) {
+        (void) snprintf(to, size, "%s:%s:%ld:%s%s", fault->scenario->name, fault_names[fault->call], fault->n,
+                        fault_effect_name(fault->effect), fault->lasting ? ":lasting" : "");
+}
+
+/* "a:b" is of "a:b" and of "a", not of "a:bc". */
+static bool is_meant(const struct fault *fault, const char *only) {
+        char text[200];
+        size_t size = strlen(only);
+
+        name(fault, text, sizeof(text));
+        return strncmp(text, only, size) == 0 && (text[size] == 0 || text[size] == ':');
+}
+
+static uint64_t random_state;
+
+static uint64_t random_number(void) {
+        uint64_t x = random_state += UINT64_C(0x9e3779b97f4a7c15);
+
+        x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return x ^ (x >> 31);
+}
+
+/* Puts a sample in front. */
+static void choose(size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                size_t other = i + random_number() % (n_all - i);
+                struct fault kept = all[i];
+
+                all[i] = all[other];
+                all[other] = kept;
+        }
+}
+
+/* ---- running ---- */
+
+static bool run_in_child(const struct fault *fault) {
+        pid_t child;
+        char text[200];
+        int code;
+
+        fflush(NULL);
+        child = fork();
+        check(child >= 0);
+        if (child == 0) {
+                run_once(fault, fault->scenario);
+                _exit(0);
+        }
+        code = wait_for_exit(child);
+        if (code == 0)
+                return true;
+        name(fault, text, sizeof(text));
+        fprintf(stderr, "failed with %d: --only %s\n", code, text);
+        return false;
+}
+
+static int usage(void) {
+        fprintf(stderr,
+                "usage: faults [--seed N] [--runs N] [--only SCENARIO[:CALL[:NTH[:EFFECT[:lasting]]]]]\n");
+        return 2;
+}
+
+int main(int n_arguments, char **arguments) {
+        const char *only = "";
+        size_t runs = 0, n_failed = 0;
+        int64_t began = clock_ms();
+
+        random_state = (uint64_t) began ^ (uint64_t) getpid() << 32;
+        for (int i = 1; i < n_arguments; i += 2) {
+                if (i + 1 == n_arguments)
+                        return usage();
+                if (strcmp(arguments[i], "--seed") == 0)
+                        random_state = strtoull(arguments[i + 1], NULL, 0);
+                else if (strcmp(arguments[i], "--runs") == 0)
+                        runs = strtoul(arguments[i + 1], NULL, 0);
+                else if (strcmp(arguments[i], "--only") == 0)
+                        only = arguments[i + 1];
+                else
+                        return usage();
+        }
+        printf("seed %ju\n", (uintmax_t) random_state);
+        (void) fork_generation(); /* Its page stays. */
+        for (const struct scenario *scenario = scenarios; scenario->name; scenario++)
+                if (strncmp(only, scenario->name, strcspn(only, ":")) == 0)
+                        add_scenario(scenario);
+        if (*only) {
+                size_t n_meant = 0;
+
+                for (size_t i = 0; i < n_all; i++)
+                        if (is_meant(&all[i], only))
+                                all[n_meant++] = all[i];
+                n_all = n_meant;
+        }
+        printf("cases %zu\n", n_all);
+        if (runs == 0 || runs > n_all)
+                runs = n_all;
+        choose(runs);
+        for (size_t i = 0; i < runs; i++)
+                n_failed += !run_in_child(&all[i]);
+        printf("runs %zu, failed %zu, %lld ms\n", runs, n_failed, (long long) (clock_ms() - began));
+        return runs == 0 || n_failed > 0;
+}
