@@ -273,7 +273,7 @@ static const struct visitor releaser = { .element = free_element, .array = free_
 void leat_message_free(const struct leat_type *type, void *copy) {
         CALL_GUARD;
 
-        if (!copy)
+        if (!type || !copy)
                 return;
         (void) walk_type(&releaser, type, copy, 0);
         memset(copy, 0, type->size);
@@ -284,6 +284,8 @@ int leat_message_copy(const struct leat_type *type, const void *message, void *r
         CALL_GUARD;
         int r;
 
+        if (!type)
+                return -EINVAL;
         copy = malloc(type->size);
         if (!copy)
                 return -ENOMEM;

@@ -63,7 +63,7 @@ int route_create(const struct leat_type *type, struct leat_receiver **receiver, 
 
         if (!*receiver)
                 return -EBADF;
-        if (!how->handle || !how->call)
+        if (!type || !how || !how->handle || !how->call)
                 return -EINVAL;
         r = route_prepare(receiver, how, type->size, ret_route);
         if (r == 0)

@@ -138,7 +138,7 @@ int leat_spawn(const struct leat_spawn_options *what, struct leat_process *ret_p
         free_cleanup struct handles *handles = NULL;
         CALL_GUARD;
 
-        if (!what->argv || !what->argv[0])
+        if (!what || !what->argv || !what->argv[0])
                 return -EINVAL;
         handles = calloc(1, sizeof(*handles));
         return handles ? spawn(what, handles, ret_process) : -ENOMEM;

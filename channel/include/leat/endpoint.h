@@ -4,7 +4,8 @@
  * An endpoint is for one thread at a time; clones are cheap and independent. Every call returns 0, an outcome
  * (enum leat_outcome, positive) or the negative of an errno; on anything but 0 the ret_… parameters are untouched
  * (but ret_sent of leat_sender_send_all).
- * A zero endpoint gives -EBADF. No call prints, exits, aborts, raises a signal or is a cancellation point. */
+ * A zero endpoint gives -EBADF. NULL for a type, a name or settings that have no default is -EINVAL; what messages and ret_… parameters
+ * point to, and the variables that are given, taken from and closed, must be there, for that is not looked at. No call prints, exits, aborts, raises a signal or is a cancellation point. */
 #ifndef LEAT_ENDPOINT_H
 #define LEAT_ENDPOINT_H
 

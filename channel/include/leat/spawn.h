@@ -42,7 +42,7 @@ struct leat_process {
  * for it: when it ends, the other side sees LEAT_DISCONNECTED.
  *
  * 0; LEAT_FULL, LEAT_TIMEOUT (see the deadline); what execvpe(3) said, such as -ENOENT and -EACCES; -EINVAL (not one end, or no
- * program), -EBADF (an end that is zero), -EBUSY (a receiver that is in a set, or that another process goes on with since a fork; a sender with a
+ * program; `what` is NULL), -EBADF (an end that is zero), -EBUSY (a receiver that is in a set, or that another process goes on with since a fork; a sender with a
  * loan), -EAGAIN, -EMFILE, -ENFILE, -ENOMEM. */
 LEAT_PUBLIC int leat_spawn(const struct leat_spawn_options *what, struct leat_process *ret_process);
 
