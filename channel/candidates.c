@@ -22,8 +22,11 @@ struct candidate {
         size_t lane_limit; /* For when it is accepted. */
 };
 
-void candidates_init(struct candidates *candidates, const struct plan *plan, size_t limit) {
-        *candidates = (struct candidates){ .plan = plan, .limit = limit, .door = POLLER_NOWHERE };
+void candidates_init(struct candidates *candidates, const struct plan *plan, size_t limit,
+                     const struct leat_receiver_limits *limits) {
+        *candidates = (struct candidates){
+                .plan = plan, .limits = *limits, .limit = limit, .door = POLLER_NOWHERE
+        };
         poller_init(&candidates->poller);
         TAILQ_INIT(&candidates->silent);
         TAILQ_INIT(&candidates->introduced);
@@ -107,9 +110,12 @@ static int make_receiver(struct candidates *candidates, int fd, struct leat_rece
         connection->own = connection->accepted = true;
         receiver_prepare_socket(connection, candidates->plan);
         r = receiver_create(connection, candidates->plan, ret_receiver);
-        if (r < 0)
+        if (r < 0) {
                 connection_unref(connection);
-        return r;
+                return r;
+        }
+        receiver_limit(*ret_receiver, &candidates->limits);
+        return 0;
 }
 
 static int take_greeting(struct candidates *candidates, struct candidate *candidate) {

@@ -16,10 +16,11 @@ TAILQ_HEAD(candidate_list, candidate);
 
 struct candidates {
         const struct plan *plan;
-        struct poller poller;             /* Of them all, and of the socket that they come by. */
-        uint32_t door;                    /* That socket's place in it. */
-        struct candidate_list silent;     /* The longest silent first. */
-        struct candidate_list introduced; /* They have greeted. */
+        struct leat_receiver_limits limits; /* Of each one's receiver. */
+        struct poller poller;               /* Of them all, and of the socket that they come by. */
+        uint32_t door;                      /* That socket's place in it. */
+        struct candidate_list silent;       /* The longest silent first. */
+        struct candidate_list introduced;   /* They have greeted. */
         size_t count;
         size_t limit;
         struct mismatch mismatch; /* Of the last one that had another type than ours. */
@@ -29,7 +30,8 @@ struct candidates {
 /* What the poller tells of. */
 enum candidates_event { CANDIDATES_DOOR, CANDIDATES_ONE };
 
-void candidates_init(struct candidates *candidates, const struct plan *plan, size_t limit);
+void candidates_init(struct candidates *candidates, const struct plan *plan, size_t limit,
+                     const struct leat_receiver_limits *limits);
 
 /* Watches the socket that they come by. 0; -EMFILE, -ENFILE, -ENOMEM. */
 int candidates_open(struct candidates *candidates, int listener);

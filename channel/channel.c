@@ -53,17 +53,11 @@ static int connect_pair(const struct plan *plan, const struct leat_channel_optio
         return 0;
 }
 
-static void set_limits(struct leat_receiver *receiver, const struct leat_channel_options *options) {
-        if (!options)
-                return;
-        if (options->message_limit > 0 && options->message_limit < RECEIVER_MESSAGE_LIMIT)
-                receiver->message_limit = options->message_limit;
-        if (options->handle_limit > 0 && options->handle_limit < LEAT_MAX_HANDLES)
-                receiver->handle_limit = options->handle_limit;
-        if (options->lane_limit > 0)
-                receiver->lane_limit = options->lane_limit;
-        if (options->lane_memory > 0)
-                receiver->lane_memory = options->lane_memory;
+static struct leat_receiver_limits limits_of(const struct leat_channel_options *options) {
+        return (struct leat_receiver_limits){ .message_limit = options->message_limit,
+                                              .handle_limit = options->handle_limit,
+                                              .lane_limit = options->lane_limit,
+                                              .lane_memory = options->lane_memory };
 }
 
 /* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent; but not one
@@ -111,7 +105,11 @@ int leat_channel_open(const struct leat_type *type, const struct leat_channel_op
         if (r < 0)
                 return r;
         (void) take_pointer(&rx);
-        set_limits(receiver, options);
+        if (options) {
+                struct leat_receiver_limits limits = limits_of(options);
+
+                receiver_limit(receiver, &limits);
+        }
         r = sender_create(tx, plan, &sender);
         if (r < 0) {
                 leat_receiver_close(&receiver);

@@ -171,10 +171,22 @@ static int gather(struct lane_reader *lane, const uint8_t *bytes, size_t size) {
         return r;
 }
 
+/* As gather(). The limit may have become less since the message began. */
+static int gather_within(struct lane_reader *lane, const uint8_t *bytes, size_t size, size_t limit) {
+        bool is_over = lane->stream == LANE_GATHERS && lane->total > limit;
+        int r;
+
+        if (is_over) {
+                lane->stream = LANE_DROPS;
+                buffer_free(&lane->gathered);
+        }
+        r = gather(lane, bytes, size);
+        return r == 0 && is_over ? LEAT_TOO_LARGE : r;
+}
+
 static int begin(struct lane_reader *lane, struct ring_record record, size_t limit) {
         const uint8_t *payload = ring_payload(&lane->ring);
         uint64_t total;
-        int r;
 
         if (lane->stream != LANE_WITHOUT_STREAM || record.size < sizeof(total))
                 return LEAT_DISCONNECTED;
@@ -183,12 +195,11 @@ static int begin(struct lane_reader *lane, struct ring_record record, size_t lim
         if (total > LANE_STREAM_MAX)
                 return LEAT_DISCONNECTED;
         lane->gathered.size = 0;
-        lane->stream = total > limit ? LANE_DROPS : LANE_GATHERS;
+        lane->stream = LANE_GATHERS;
         lane->encoding = record.aux;
         lane->total = total;
         lane->arrived = 0;
-        r = gather(lane, payload + sizeof(total), record.size - sizeof(total));
-        return r == 0 && total > limit ? LEAT_TOO_LARGE : r;
+        return gather_within(lane, payload + sizeof(total), record.size - sizeof(total), limit);
 }
 
 /* LEAT_EMPTY: more is to come. */
@@ -199,8 +210,9 @@ static int take_piece(struct lane_reader *lane, struct ring_record record, size_
         if (record.kind == LANE_FIRST)
                 r = begin(lane, record, limit);
         else
-                r = lane->stream != LANE_WITHOUT_STREAM ? gather(lane, ring_payload(&lane->ring), record.size)
-                                                        : LEAT_DISCONNECTED;
+                r = lane->stream != LANE_WITHOUT_STREAM
+                            ? gather_within(lane, ring_payload(&lane->ring), record.size, limit)
+                            : LEAT_DISCONNECTED;
         if (r == LEAT_DISCONNECTED)
                 return r;
         consume(lane, record);

@@ -98,7 +98,7 @@ void lanes_close_in_child(struct leat_receiver *receiver);
 int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                     struct lane_reader **ret_lane);
 
-/* It is known as what the receiver receives. */
+/* It is known as what the receiver receives, and up to which size. */
 void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit);
 
 /* The lane of that name; NULL when there is none (any more). */

@@ -11,6 +11,7 @@
 #include "set.h"
 
 void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message_limit) {
+        lanes->image_type = NULL;
         if (!plan->image_is_memory || plan->plain_size > message_limit)
                 return;
         lanes->image_type = plan->type;

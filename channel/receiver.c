@@ -35,6 +35,29 @@ int receiver_create(struct connection *connection, const struct plan *plan,
         return 0;
 }
 
+static size_t limit(size_t asked, size_t now, size_t ceiling) {
+        return asked == 0 ? now : asked < ceiling ? asked : ceiling;
+}
+
+void receiver_limit(struct leat_receiver *receiver, const struct leat_receiver_limits *limits) {
+        receiver->message_limit =
+                limit(limits->message_limit, receiver->message_limit, RECEIVER_MESSAGE_LIMIT);
+        receiver->handle_limit = limit(limits->handle_limit, receiver->handle_limit, LEAT_MAX_HANDLES);
+        receiver->lane_limit = limit(limits->lane_limit, receiver->lane_limit, SIZE_MAX);
+        receiver->lane_memory = limit(limits->lane_memory, receiver->lane_memory, SIZE_MAX);
+        if (receiver->lanes && receiver->plan)
+                lanes_set_plan(receiver->lanes, receiver->plan, receiver->message_limit);
+}
+
+int leat_receiver_limit(struct leat_receiver *receiver, const struct leat_receiver_limits *limits) {
+        if (!receiver)
+                return -EBADF;
+        if (!limits)
+                return -EINVAL;
+        receiver_limit(receiver, limits);
+        return 0;
+}
+
 /* Every socket's buffer has room for a packet so large: the least is SOCK_MIN_SNDBUF, some 4.5 KiB, see socket(7). */
 #define ALWAYS_INLINE ((size_t) 4096 - PACKET_HEADER_SIZE)
 

@@ -60,6 +60,9 @@ struct leat_receiver {
 int receiver_create(struct connection *connection, const struct plan *plan,
                     struct leat_receiver **ret_receiver);
 
+/* As leat_receiver_limit(). */
+void receiver_limit(struct leat_receiver *receiver, const struct leat_receiver_limits *limits);
+
 /* It is known now as what it receives; NULL: as what, remains to be seen. */
 void receiver_become(struct leat_receiver *receiver, const struct plan *plan);
 

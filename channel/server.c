@@ -75,7 +75,8 @@ static int start(const struct leat_type *type, const struct leat_server_options 
         server->is_one_shot = ways == &one_shot;
         listening_init(&server->listening);
         candidates_init(&server->candidates, plan,
-                        limit_waiting(server->options.waiting_limit, ways->waiting_limit));
+                        limit_waiting(server->options.waiting_limit, ways->waiting_limit),
+                        &server->options.limits);
         r = listening_open(&server->listening, server->options.path, server->options.any_user, ways->backlog);
         server->options.path = NULL; /* The caller's memory. */
         if (r == 0)

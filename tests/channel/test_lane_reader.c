@@ -222,6 +222,24 @@ Test(lane_reader, over_the_limit_in_pieces_is_said_once_and_costs_no_memory) {
         still_works();
 }
 
+Test(lane_reader, a_limit_that_becomes_less_in_the_middle_is_said_once_and_frees_what_was_gathered) {
+        struct lane_message message;
+
+        for (size_t last = 0; last < 3;
+             last++) { /* With the first, the second or the third piece behind it. */
+                put_first(3000, pattern(), 1000);
+                put(LANE_PIECE, 0, pattern() + 1000, 1000);
+                put(LANE_PIECE, 0, pattern() + 2000, 1000);
+                for (size_t i = 0; i < last; i++)
+                        cr_assert_eq(take_with(3000, &message), LEAT_EMPTY);
+                cr_assert_eq(take_with(2999, &message), LEAT_TOO_LARGE);
+                cr_assert_eq(lane->gathered.capacity, 0);
+                for (size_t i = last + 1; i < 3; i++)
+                        cr_assert_eq(take_with(LIMIT, &message), LEAT_EMPTY, "greater again");
+                still_works();
+        }
+}
+
 Test(lane_reader, the_limit_itself_is_not_over_it) {
         put_first(LIMIT, pattern(), LIMIT - 1);
         put(LANE_PIECE, 0, pattern() + LIMIT - 1, 1);

@@ -340,3 +340,32 @@ Test(lane_stranger, half_a_message_of_one_that_is_gone_never_comes) {
         close_lane(&stranger);
         nothing_is_left(__LINE__);
 }
+
+/* Its pieces were within the limit when they began to come. */
+Test(lane_stranger, is_bounded_in_the_middle_of_a_message) {
+        const struct leat_receiver_limits tight = { .message_limit = 1000 },
+                                          wide = { .message_limit = 300000 };
+        static uint8_t piece[2000];
+        struct stranger stranger = open_lane();
+        parcel got = { .id = 1234 };
+
+        for (int i = 0; i < 2; i++) {
+                put_first(&stranger, 4 * sizeof(piece), piece, sizeof(piece));
+                put(&stranger, LANE_PIECE, 0, piece, sizeof(piece));
+                expect_empty(__LINE__);
+                cr_assert_eq(parcel_receiver_limit(rx, &tight), 0);
+                put(&stranger, LANE_PIECE, 0, piece, sizeof(piece));
+                if (i == 1) /* All of it is there when it is noticed. */
+                        put(&stranger, LANE_PIECE, 0, piece, sizeof(piece));
+                cr_assert_eq(receive(&got), LEAT_TOO_LARGE);
+                cr_assert_eq(got.id, 1234);
+                if (i == 0)
+                        put(&stranger, LANE_PIECE, 0, piece, sizeof(piece));
+                still_works(__LINE__);
+                cr_assert_eq(parcel_receiver_limit(rx, &wide), 0);
+                put_seven(&stranger);
+                expect_seven(__LINE__);
+        }
+        close_lane(&stranger);
+        nothing_is_left(__LINE__);
+}

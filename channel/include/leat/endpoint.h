@@ -72,6 +72,14 @@ struct leat_channel_options {
         size_t lane_memory;
 };
 
+/* What one message and one channel may cost whoever receives: as the options of the same names above. */
+struct leat_receiver_limits {
+        size_t message_limit;
+        size_t handle_limit;
+        size_t lane_limit;
+        size_t lane_memory;
+};
+
 /* Makes a channel. -EINVAL (a type that cannot be a message, or options->lanes), -EPROTO (a table of another version), -EMFILE,
  * -ENFILE, -ENOMEM. Both ends are the caller's to close. */
 LEAT_PUBLIC int leat_channel_open(const struct leat_type *type, const struct leat_channel_options *options,
@@ -156,6 +164,14 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * 500 us), unless that was in vain lately, or the other side runs on the same CPU; LEAT_NOW does not. */
 LEAT_PUBLIC int leat_receiver_recv(struct leat_receiver *receiver, const struct leat_type *type, void *ret_message,
                                    leat_deadline deadline);
+
+/* Sets limits from now on, at any time and for any receiver: one that came in a message, from a server or from the program that
+ * started this one begins with the defaults. Zero leaves a limit as it is; a number beyond what is possible means the nearest that is.
+ *
+ * They hold for every message that is received after this call, also for one that waits already or has come in part; what was received
+ * before lives on. Lanes that were granted stay; with a lane_memory of 1, or any less than a lane has, no other is granted. The limits
+ * stay with this receiver, and do not go along when it is given away. -EINVAL: `limits` is NULL. */
+LEAT_PUBLIC int leat_receiver_limit(struct leat_receiver *receiver, const struct leat_receiver_limits *limits);
 
 /* Ends the message that was received last, before the next one does: its memory is used again, its handles that nobody took
  * are closed. To be called before a long wait, for while a receive waits the last message lives on: an asker learns that

@@ -114,6 +114,10 @@
         {                                                                                               \
                 return leat_receiver_counters(receiver_.object, ret_counters_);                         \
         }                                                                                               \
+        LEAT_FUNCTION_ int T##_receiver_limit(T##_receiver receiver_, const struct leat_receiver_limits *limits_) \
+        {                                                                                               \
+                return leat_receiver_limit(receiver_.object, limits_);                                  \
+        }                                                                                               \
         LEAT_FUNCTION_ int T##_versions(T##_receiver receiver_, struct leat_versions *ret_versions_)    \
         {                                                                                               \
                 return leat_receiver_versions(receiver_.object, ret_versions_);                         \

@@ -54,6 +54,7 @@
  *     uint64_t T_lost(T_receiver)                                            (leat_receiver_lost)
  *     int  T_sender_counters(T_sender, struct leat_counters *ret)            (leat_sender_counters)
  *     int  T_receiver_counters(T_receiver, struct leat_counters *ret)        (leat_receiver_counters)
+ *     int  T_receiver_limit(T_receiver, const struct leat_receiver_limits *)  (leat_receiver_limit)
  *     int  T_versions(T_receiver, struct leat_versions *ret)                 (leat_receiver_versions)
  *     int  T_schemas(T_receiver, struct leat_schemas *ret)                   (leat_receiver_schemas)
  *     int  T_sender_clone(T_sender, T_sender *ret_clone)                     (leat_sender_clone)

@@ -29,6 +29,9 @@ struct leat_server_options {
          * one that has kept silent longest is turned away. Default: 8, and 256 for a server for many; but never more than a quarter of
          * the descriptors that the process may have (RLIMIT_NOFILE, see getrlimit(2)). */
         size_t waiting_limit;
+        /* What a client may cost: of its first message, for which nobody has vouched, and of the receiver that accept gives, until
+         * T_receiver_limit says otherwise. One whose first message is over them is turned away. All zero: the defaults. */
+        struct leat_receiver_limits limits;
 };
 
 /* A one-shot server. -EMFILE, -ENOMEM; -EACCES, -ENAMETOOLONG, … when no folder for the name can be made: below the first of
