@@ -67,8 +67,8 @@ bool lanes_have_something(struct leat_receiver *receiver) {
 
         if (lanes_claim(receiver) < 0)
                 return true; /* Receiving says so. */
-        if (lanes->socket_is_ready && lanes->barrier.position == 0)
-                return true;
+        if (lanes->socket_is_ready)
+                return true; /* A barrier bars it no longer, or the lane that it is about has something. */
         for (size_t i = 0; i < lanes->n; i++)
                 if (has_something(lanes->list[i]))
                         return true;

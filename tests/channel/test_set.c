@@ -8,6 +8,8 @@
 
 #include <leat/leat.h>
 
+#include "lanes.h"
+#include "members.h"
 #include "support.h"
 #include "transport.h"
 
@@ -386,6 +388,37 @@ static int64_t time_of_waits(number_sender tx, number_receiver rx) {
 }
 
 /* To walk all of them makes it some 40 times as long. */
+/* The clone's barrier has been taken out of the socket, the lane is read up to there, and it is not the sockets' turn in the set. */
+Test(set, says_that_the_socket_has_something_behind_a_barrier_that_was_just_reached) {
+        enum { IN_LANE = 200, TURN = 64 };
+        number_sender tx, clone;
+        number_receiver rx;
+        uint64_t key;
+        number got;
+
+        add_channel(LEAT_LANES_ALWAYS, &tx, &rx, 1);
+        for (uint64_t i = 0; i < IN_LANE; i++)
+                cr_assert_eq(number_send(tx, &(number){ i }, LEAT_NOW), 0);
+        cr_assert_eq(number_sender_clone(tx, &clone), 0);
+        cr_assert_eq(number_send(clone, &(number){ IN_LANE }, LEAT_NOW), 0);
+        for (uint64_t i = 0; i < IN_LANE; i++) {
+                if (i % TURN == 0)
+                        sleep_ms(1); /* The sockets' turn in the receiver comes with the next one. */
+                do
+                        expect_key(1);
+                while (set.object->until_look == 0);
+                cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+                cr_assert_eq(got.value, i);
+        }
+        cr_assert_neq(rx.object->lanes->barrier.position, 0);
+        cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(20000)), 0);
+        cr_assert_eq(number_recv(rx, &got, LEAT_NOW), 0);
+        cr_assert_eq(got.value, IN_LANE);
+        number_sender_close(&tx);
+        number_sender_close(&clone);
+        number_receiver_close(&rx);
+}
+
 Test(set, a_wait_costs_the_same_however_many_quiet_members_there_are_without_lanes) {
         static struct crowd crowd;
         number_sender tx;
