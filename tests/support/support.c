@@ -109,6 +109,17 @@ char *read_whole_file(const char *path, size_t *ret_size) {
         return text;
 }
 
+/* Only there in programs with LeakSanitizer. */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+_Noreturn void leave_child(int code) {
+        enum { LEAKED = 23 };
+
+        if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check() != 0)
+                code = LEAKED;
+        _exit(code);
+}
+
 int wait_for_exit(pid_t child) {
         int status;
         pid_t ended;
