@@ -1,10 +1,10 @@
 """Runs hostile peers (see hostile.py) against the victim.
 
     python3 battery.py VICTIM [--short] [--all-transports] [--seed N] [--sample N] [--only WORDS] [--way WAY] [--repeat N] [--sanitized]
-                              [--list]
+                              [--list] [--scribbles N]
 
 Without options: every case in every way. --short: every case once, received from alone (a server's: one of the ways, by the seed), and a
-sample of them in the set. --only: cases with these words in their names. The transport is LEAT_LANES, as ever, or one after the other.
+sample of them in the set. --scribbles: rounds of each case that scribbles at random (scribble.py). --only: cases with these words in their names. The transport is LEAT_LANES, as ever, or one after the other.
 """
 
 import argparse
@@ -23,7 +23,10 @@ for file in sorted(os.listdir(HERE)):
     if file.startswith("cases_") and file.endswith(".py"):
         __import__(file[:-3])
 
+from scribble import Settings  # noqa: E402
+
 N_NEIGHBOURS = 4
+SCRIBBLES, SHORT_SCRIBBLES = 60, 2
 
 
 def read_arguments():
@@ -38,9 +41,12 @@ def read_arguments():
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--sanitized", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--scribbles", type=int, default=None)
     arguments = parser.parse_args()
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(2**32)
+    Settings.seed = arguments.seed
+    Settings.rounds = arguments.scribbles or (SHORT_SCRIBBLES if arguments.short else SCRIBBLES)
     return arguments
 
 
@@ -118,6 +124,9 @@ class Battery:
     def tell(self, n_cases, seconds):
         print(f"cases {n_cases}, runs {self.n_runs}, packets {self.n_packets}, seed {self.arguments.seed}, {seconds:.1f} s, "
               f"transport {os.environ.get('LEAT_LANES', 'automatic')}")
+        if Settings.n_rounds > 0:
+            print(f"scribbled rings {Settings.n_rounds}, stores {Settings.n_stores}")
+            Settings.n_rounds = Settings.n_stores = 0
         if self.medians:
             medians = sorted(self.medians)
             print(f"neighbours: beats {self.n_beats}, latency: median {medians[len(medians) // 2]} us, worst median {medians[-1]} us, "

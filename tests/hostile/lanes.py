@@ -50,12 +50,12 @@ def hear(sock):
     """The answer to an offer; one whose descriptors did not arrive is refused by the end."""
     poller = select.poll()
     poller.register(sock, select.POLLIN)
-    if not poller.poll(PATIENCE * 1000):
-        raise Failed("an offer is not answered")
-    try:
-        return sock.recv(2) or REFUSED
-    except ConnectionResetError:
-        return REFUSED
+    while poller.poll(PATIENCE * 1000):
+        try:
+            return sock.recv(2) or REFUSED
+        except ConnectionResetError:
+            continue  # Closed with something unread; what it sent is still here.
+    raise Failed("an offer is not answered")
 
 
 class Lane(LaneWriter):

@@ -26,7 +26,7 @@ struct target {
         struct leat_receiver *receiver;
         struct leat_server *server;
         leat_set set;
-        bool is_undecoded, is_once;
+        bool is_undecoded, is_once, is_borrowed;
 
         /* A router's thread writes these. */
         leat_router router;
@@ -149,6 +149,7 @@ struct target *target_open(const char *type, const char *way, const char *words,
         target->type = victim_type_find(type);
         target->message = calloc(1, target->type->type()->size);
         target->is_undecoded = way_is(way, "undecoded") || way_is(way, "opaque");
+        target->is_borrowed = way_is(way, "borrow");
         target->is_once = strstr(way, "oneshot") != NULL;
         if (strncmp(way, "set", 3) == 0)
                 target->set = set;
@@ -199,6 +200,18 @@ static int take_client(struct target *target, leat_deadline deadline, uint64_t *
         return r;
 }
 
+/* Its bytes may change while they are looked at, but are there. */
+static int take_borrowed(struct target *target, leat_deadline deadline, uint64_t *ret_id) {
+        int r = leat_receiver_borrow(target->receiver, target->type->type(), target->message, deadline);
+
+        if (r != 0)
+                return r;
+        r = target->type->use(target->message) ? 0 : -EILSEQ;
+        *ret_id = target->type->id(target->message);
+        leat_receiver_release(target->receiver);
+        return r;
+}
+
 static int take_directly(struct target *target, leat_deadline deadline, uint64_t *ret_id) {
         int r;
 
@@ -206,6 +219,8 @@ static int take_directly(struct target *target, leat_deadline deadline, uint64_t
                 return take_client(target, deadline, ret_id);
         if (target->is_undecoded)
                 return take_undecoded(target, deadline, ret_id);
+        if (target->is_borrowed)
+                return take_borrowed(target, deadline, ret_id);
         r = leat_receiver_recv(target->receiver, target->type->type(), target->message, deadline);
         if (r == 0 && !target->type->use(target->message))
                 r = -EILSEQ;

@@ -56,6 +56,7 @@ void neighbours_stop(void);
  *     alone      received from by itself
  *     undecoded  as undecoded messages, which are decoded then
  *     opaque     the same, by an end that has come in a message as one of any type
+ *     borrow     by itself, raw messages where they lie
  *     set        in the set with the neighbours
  *     router     by a router's thread
  *     oneshot, listen              a server
