@@ -321,6 +321,8 @@ int decode_message(const struct plan *plan, enum encoding encoding, uint8_t *bod
                 return 0;
         }
         memset(ret_message, 0, plan->type->size);
+        if (encoding == ENCODING_PLAIN && size == 0)
+                return 0; /* Units. Nowhere is a body, then, that could be read from. */
         if (encoding == ENCODING_PLAIN)
                 return plain_decode(plan->type, plan->required_fields, body, ret_message);
         return decode_messagepack(plan, body, size, arena, inbox, ret_message);

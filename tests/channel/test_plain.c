@@ -62,6 +62,25 @@ Test(plain, a_struct_goes_out_as_it_is_only_without_padding_and_without_anything
         cr_assert_not(plan_of(shape_type())->image_is_memory);
 }
 
+LEAT_MESSAGE(only_units, (unit, a), (fixed_array, 2, unit, b));
+
+Test(plain, units_alone_are_a_body_of_nothing) {
+        only_units_sender tx;
+        only_units_receiver rx;
+        leat_undecoded kept = { 0 }; /* Of which there are no bytes at all. */
+        only_units got;
+
+        cr_assert_eq(plan_of(only_units_type())->plain_size, 0);
+        cr_assert_eq(only_units_channel(&tx, &rx), 0);
+        cr_assert_eq(only_units_send(tx, &(only_units){ { 1 } }, LEAT_NOW), 0);
+        cr_assert_eq(only_units_recv_undecoded(rx, &kept, LEAT_NOW), 0);
+        cr_assert_eq(only_units_decode(kept, &got), 0);
+        cr_assert_eq(got.a.unused, 0);
+        leat_undecoded_close(&kept);
+        only_units_sender_close(&tx);
+        only_units_receiver_close(&rx);
+}
+
 Test(plain, what_is_nested_too_deep_for_any_message_is_not_sent_as_an_image_either) {
         level_d7_sender deepest;
         level_d7_receiver deepest_end;
