@@ -19,6 +19,7 @@ struct made {
         struct leat_type type; /* First: a type's address is its own. */
         void *plan;
         struct leat_field *fields;
+        char *own_name;
         size_t alignment; /* 0: not laid out yet. */
         size_t number;
         unsigned depth; /* Messages and variants in one another, this one included; 0: not finished. */
@@ -40,8 +41,9 @@ static size_t n_made;
         DIGITS(each, x##6)                                                                             \
         DIGITS(each, x##7)                                                                             \
         DIGITS(each, x##8)                                                                             \
-        DIGITS(each, x##9) DIGITS(each, x##a) DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) \
-                DIGITS(each, x##e) DIGITS(each, x##f)
+        DIGITS(each, x##9)                                                                             \
+        DIGITS(each, x##a) DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) \
+                DIGITS(each, x##f)
 #define EACH_FUNCTION(each)                                                                         \
         MORE_DIGITS(each, 0x0)                                                                      \
         MORE_DIGITS(each, 0x1)                                                                      \
@@ -52,8 +54,9 @@ static size_t n_made;
         MORE_DIGITS(each, 0x6)                                                                      \
         MORE_DIGITS(each, 0x7)                                                                      \
         MORE_DIGITS(each, 0x8)                                                                      \
-        MORE_DIGITS(each, 0x9) MORE_DIGITS(each, 0xa) MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) \
-                MORE_DIGITS(each, 0xd) MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
+        MORE_DIGITS(each, 0x9)                                                                      \
+        MORE_DIGITS(each, 0xa) MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd) \
+                MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
 
 #define FUNCTION(number)                                     \
         static const struct leat_type *type_##number(void) { \
@@ -77,14 +80,14 @@ static struct made *made_of(const struct leat_type *type) {
 
 static struct made *make(enum leat_type_kind kind, const char *name, size_t n_fields) {
         struct made *made = calloc(1, sizeof(*made));
-        char *own_name = strdup(name);
 
-        check(made && own_name && n_made < MOST_TYPES);
+        check(made && n_made < MOST_TYPES);
         made->fields = calloc(n_fields + 2, sizeof(*made->fields));
-        check(made->fields);
+        made->own_name = strdup(name);
+        check(made->fields && made->own_name);
         made->type = (struct leat_type){ .table_version = LEAT_TABLE_VERSION,
                                          .kind = kind,
-                                         .name = own_name,
+                                         .name = made->own_name,
                                          .fields = made->fields,
                                          .field_count = n_fields,
                                          .plan = &made->plan };
@@ -576,6 +579,11 @@ static void change_field(struct dice *dice, struct made *made) {
         field->name = random_name(dice, 1000);
 }
 
+static void rename_type(struct dice *dice, struct made *made) {
+        free(made->own_name);
+        made->type.name = made->own_name = random_name(dice, 1000);
+}
+
 const struct leat_type *types_changed(struct dice *dice, const struct leat_type *type) {
         size_t first = n_made;
         struct made *twin = clone_family(type, type->field_count, 0), *made;
@@ -588,7 +596,7 @@ const struct leat_type *types_changed(struct dice *dice, const struct leat_type 
                         .name = "more", .kind = LEAT_KIND_i8, .shape = LEAT_SHAPE_one, .count = 1
                 };
         else
-                made->type.name = random_name(dice, 1000);
+                rename_type(dice, made);
         lay_out_family(first);
         return &twin->type;
 }
