@@ -118,7 +118,7 @@ static void note(const struct value *value) {
 
 static bool has_receiver(const struct value *value) {
         for (size_t i = 0; i < value->n_handles; i++)
-                if (value->handles[i].is_receiver)
+                if (value->handles[i].row->kind == LEAT_KIND_receiver)
                         return true;
         return false;
 }

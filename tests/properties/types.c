@@ -31,32 +31,33 @@ static size_t n_made;
 #define DIGITS(each, x)                                                                                    \
         each(x##0) each(x##1) each(x##2) each(x##3) each(x##4) each(x##5) each(x##6) each(x##7) each(x##8) \
                 each(x##9) each(x##a) each(x##b) each(x##c) each(x##d) each(x##e) each(x##f)
-#define MORE_DIGITS(each, x)                                                                           \
-        DIGITS(each, x##0)                                                                             \
-        DIGITS(each, x##1)                                                                             \
-        DIGITS(each, x##2)                                                                             \
-        DIGITS(each, x##3)                                                                             \
-        DIGITS(each, x##4)                                                                             \
-        DIGITS(each, x##5)                                                                             \
-        DIGITS(each, x##6)                                                                             \
-        DIGITS(each, x##7)                                                                             \
-        DIGITS(each, x##8)                                                                             \
-        DIGITS(each, x##9)                                                                             \
-        DIGITS(each, x##a) DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) \
-                DIGITS(each, x##f)
-#define EACH_FUNCTION(each)                                                                         \
-        MORE_DIGITS(each, 0x0)                                                                      \
-        MORE_DIGITS(each, 0x1)                                                                      \
-        MORE_DIGITS(each, 0x2)                                                                      \
-        MORE_DIGITS(each, 0x3)                                                                      \
-        MORE_DIGITS(each, 0x4)                                                                      \
-        MORE_DIGITS(each, 0x5)                                                                      \
-        MORE_DIGITS(each, 0x6)                                                                      \
-        MORE_DIGITS(each, 0x7)                                                                      \
-        MORE_DIGITS(each, 0x8)                                                                      \
-        MORE_DIGITS(each, 0x9)                                                                      \
-        MORE_DIGITS(each, 0xa) MORE_DIGITS(each, 0xb) MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd) \
-                MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
+#define MORE_DIGITS(each, x) \
+        DIGITS(each, x##0)   \
+        DIGITS(each, x##1)   \
+        DIGITS(each, x##2)   \
+        DIGITS(each, x##3)   \
+        DIGITS(each, x##4)   \
+        DIGITS(each, x##5)   \
+        DIGITS(each, x##6)   \
+        DIGITS(each, x##7)   \
+        DIGITS(each, x##8)   \
+        DIGITS(each, x##9)   \
+        DIGITS(each, x##a)   \
+        DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) DIGITS(each, x##f)
+#define EACH_FUNCTION(each)    \
+        MORE_DIGITS(each, 0x0) \
+        MORE_DIGITS(each, 0x1) \
+        MORE_DIGITS(each, 0x2) \
+        MORE_DIGITS(each, 0x3) \
+        MORE_DIGITS(each, 0x4) \
+        MORE_DIGITS(each, 0x5) \
+        MORE_DIGITS(each, 0x6) \
+        MORE_DIGITS(each, 0x7) \
+        MORE_DIGITS(each, 0x8) \
+        MORE_DIGITS(each, 0x9) \
+        MORE_DIGITS(each, 0xa) \
+        MORE_DIGITS(each, 0xb) \
+        MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd) MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
 
 #define FUNCTION(number)                                     \
         static const struct leat_type *type_##number(void) { \

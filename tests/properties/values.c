@@ -150,15 +150,15 @@ static uint64_t inode_of(int fd) {
         return status.st_ino;
 }
 
-static struct value_handle *new_handle(struct value *value, const void *field) {
+static struct value_handle *new_handle(struct value *value, const struct leat_field *row, const void *field) {
         struct value_handle *handle = &value->handles[value->n_handles++];
 
-        *handle = (struct value_handle){ .field = field, .fd = -1 };
+        *handle = (struct value_handle){ .field = field, .row = row, .fd = -1 };
         return handle;
 }
 
-static void set_descriptor(struct value *value, unsigned char *memory) {
-        struct value_handle *handle = new_handle(value, memory);
+static void set_descriptor(struct value *value, const struct leat_field *row, unsigned char *memory) {
+        struct value_handle *handle = new_handle(value, row, memory);
         leat_descriptor descriptor;
 
         handle->fd = memfd_create("a-descriptor", MFD_CLOEXEC);
@@ -169,9 +169,9 @@ static void set_descriptor(struct value *value, unsigned char *memory) {
         memcpy(memory, &descriptor, sizeof(descriptor));
 }
 
-static void set_memory(struct value *value, unsigned char *memory) {
+static void set_memory(struct value *value, const struct leat_field *row, unsigned char *memory) {
         static const char text[] = "this is what stands in the memory";
-        struct value_handle *handle = new_handle(value, memory);
+        struct value_handle *handle = new_handle(value, row, memory);
         leat_shared_memory field;
 
         check_equal(leat_shared_memory_copy(text, dice_below(&value->dice, sizeof(text)), &handle->memory),
@@ -188,16 +188,18 @@ struct end {
 };
 
 static void set_end(struct value *value, const struct leat_field *row, unsigned char *memory) {
-        struct leat_channel_options options = { .lanes = dice_one_in(&value->dice, 4) ? LEAT_LANES_ALWAYS
-                                                                                      : LEAT_LANES_NEVER,
-                                                .ordered = dice_one_in(&value->dice, 4) };
+        bool lanes = dice_one_in(&value->dice, 4), ordered = dice_one_in(&value->dice, 4);
+        struct leat_channel_options options = { .lanes = lanes && !value->on_sockets ? LEAT_LANES_ALWAYS
+                                                                                     : LEAT_LANES_NEVER,
+                                                .ordered = ordered };
         const struct leat_type *type = row->type()->kind == LEAT_TYPE_opaque ? leat_raw_type() : row->type();
-        struct value_handle *handle = new_handle(value, memory);
+        struct value_handle *handle = new_handle(value, row, memory);
         struct end end = { 0 };
 
+        handle->type = type;
+        handle->ordered = ordered;
         check_equal(leat_channel_open(type, &options, &handle->sender, &handle->receiver), 0);
-        handle->is_receiver = row->kind == LEAT_KIND_receiver;
-        if (handle->is_receiver) {
+        if (row->kind == LEAT_KIND_receiver) {
                 handle->inode = inode_of(handle->receiver->connection->fd);
                 end = (struct end){ handle->receiver, &handle->receiver };
         } else {
@@ -212,9 +214,9 @@ static void set_handle(struct value *value, const struct leat_field *row, unsign
         if (value->n_handles == value->most_handles || dice_one_in(&value->dice, 4))
                 return;
         if (row->kind == LEAT_KIND_descriptor)
-                set_descriptor(value, memory);
+                set_descriptor(value, row, memory);
         else if (row->kind == LEAT_KIND_shared_memory)
-                set_memory(value, memory);
+                set_memory(value, row, memory);
         else
                 set_end(value, row, memory);
 }
@@ -334,7 +336,8 @@ void value_random(struct value *value, const struct leat_type *type, struct dice
                                  .dice = dice,
                                  .filler = wish->filler,
                                  .room = wish->room,
-                                 .most_handles = wish->most_handles };
+                                 .most_handles = wish->most_handles,
+                                 .on_sockets = wish->on_sockets };
         check(wish->most_handles <= VALUE_HANDLES);
         value->deep = dice_one_in(&value->dice, 8);
         value->message = piece(value, type->size);

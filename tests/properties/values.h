@@ -12,13 +12,15 @@
 
 /* One handle that was put into a message: what it is, and the channel's other end, which stays here. */
 struct value_handle {
-        const void *field; /* In the message. */
+        const void *field;            /* In the message. */
+        const struct leat_field *row; /* What it is there. */
+        const struct leat_type *type; /* Of an end: its channel's. */
+        bool ordered;                 /* Which is that. */
         uint64_t inode;
         int fd;
         leat_shared_memory memory;
         struct leat_sender *sender;
         struct leat_receiver *receiver;
-        bool is_receiver;
 };
 
 struct value {
@@ -35,6 +37,7 @@ struct value {
         struct value_handle handles[VALUE_HANDLES];
         size_t n_handles;
         size_t most_handles;
+        bool on_sockets;
 };
 
 /* What a value may be like. */
@@ -42,6 +45,7 @@ struct value_wish {
         uint8_t filler;
         size_t room;
         size_t most_handles;
+        bool on_sockets; /* Ends have no lanes. */
 };
 
 /* The same dice make the same value, but for its handles, which are made anew. */
