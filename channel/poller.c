@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -116,7 +117,8 @@ void poller_remove(struct poller *poller, uint32_t index) {
         free_place(poller, index);
 }
 
-/* epoll_wait() counts in milliseconds; epoll_pwait2() (Linux 5.11) does not round. */
+/* epoll_wait() counts in milliseconds; epoll_pwait2() (Linux 5.11) does not round. Asked once: where it is not known, or where a sandbox
+ * forbids what it does not know (no other cause is called EPERM). */
 static int wait_for_events(struct poller *poller, leat_deadline deadline) {
         struct timespec left;
         int64_t ms;
@@ -126,10 +128,15 @@ static int wait_for_events(struct poller *poller, leat_deadline deadline) {
                 return epoll_wait(poller->fd, poller->ready, POLLER_BATCH, 0);
         left = deadline_left(deadline, INT64_MAX);
 #ifdef SYS_epoll_pwait2
-        n = (int) syscall(SYS_epoll_pwait2, poller->fd, poller->ready, POLLER_BATCH,
-                          deadline == LEAT_FOREVER ? NULL : &left, NULL, 0);
-        if (n >= 0 || errno != ENOSYS)
-                return n;
+        static atomic_bool without_pwait2;
+
+        if (!atomic_load_explicit(&without_pwait2, memory_order_relaxed)) {
+                n = (int) syscall(SYS_epoll_pwait2, poller->fd, poller->ready, POLLER_BATCH,
+                                  deadline == LEAT_FOREVER ? NULL : &left, NULL, 0);
+                if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+                        return n;
+                atomic_store_explicit(&without_pwait2, true, memory_order_relaxed);
+        }
 #endif
         ms = deadline == LEAT_FOREVER ? -1 : (int64_t) left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000;
         n = epoll_wait(poller->fd, poller->ready, POLLER_BATCH,

@@ -38,6 +38,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define ARCHITECTURE      AUDIT_ARCH_X86_64
@@ -237,18 +238,30 @@ static void add_calls_by_number(struct program *program, uint32_t action) {
         add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, no_call));
 }
 
-int absent_install(uint32_t action) {
+static void add_all(struct program *program, uint32_t action) {
+        add_calls_by_number(program, action);
+        for (int i = 0; i < N_RULES; i++)
+                add_rule(program, &rules[i], action);
+        add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
+static int install(uint32_t action, unsigned flags) {
         struct program program = { .n = 0 };
         struct sock_fprog filter;
+        long r;
 
-        add_calls_by_number(&program, action);
-        for (int i = 0; i < N_RULES; i++)
-                add_rule(&program, &rules[i], action);
-        add(&program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+        add_all(&program, action);
         filter = (struct sock_fprog){ .len = program.n, .filter = program.steps };
-
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0 ||
-            prctl(PR_SET_SECCOMP, (unsigned long) SECCOMP_MODE_FILTER, &filter) < 0)
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0)
                 return -errno;
-        return 0;
+        r = syscall(SYS_seccomp, (unsigned) SECCOMP_SET_MODE_FILTER, flags, &filter);
+        return r < 0 ? -errno : (int) r;
+}
+
+int absent_install(void) {
+        return install(SECCOMP_RET_ERRNO, 0);
+}
+
+int absent_listen(void) {
+        return install(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }

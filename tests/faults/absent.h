@@ -1,12 +1,13 @@
-/* Makes of this system one that knows nothing newer than Linux 5.10, for this process and all that it starts: see absent.c. */
+/* Makes of this system one that knows nothing newer than Linux 5.10, for this thread and all that it starts: see absent.c. It cannot be
+ * undone, and programs with the set-user-ID bit gain nothing from then on. */
 #ifndef TESTS_FAULTS_ABSENT_H
 #define TESTS_FAULTS_ABSENT_H
 
-#include <stdint.h>
+/* What 5.10 would not have known fails as it did there. 0, or a negative errno where no filter is allowed. */
+int absent_install(void);
 
-/* `action` is what a call does that Linux 5.10 would not have known: SECCOMP_RET_ERRNO (it fails as it did there) or
- * SECCOMP_RET_TRAP (SIGSYS, whose si_errno is the error that it would have been). It cannot be undone, and programs
- * with the set-user-ID bit gain nothing from then on. Returns 0, or a negative errno where no filter is allowed. */
-int absent_install(uint32_t action);
+/* The same calls wait until somebody says, by the descriptor that this returns, how they end: see seccomp_unotify(2). Or a negative
+ * errno. */
+int absent_listen(void);
 
 #endif
