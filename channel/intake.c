@@ -195,10 +195,11 @@ static int take_payload(struct leat_receiver *receiver, const struct packet *pac
                 return r;
         }
         intake_dispose(receiver, packet->fds, sealed);
-        *payload =
-                (struct payload){ .data = sealed ? receiver->sealed.data : packet->data + PACKET_HEADER_SIZE,
-                                  .fds = packet->fds + sealed,
-                                  .n_fds = header->n_handles };
+        *payload = (struct payload){ .data = packet->data + PACKET_HEADER_SIZE,
+                                     .fds = packet->fds + sealed,
+                                     .n_fds = header->n_handles };
+        if (sealed && receiver->sealed.size > 0) /* For nothing there may be no memory. */
+                payload->data = receiver->sealed.data;
         return 0;
 }
 
