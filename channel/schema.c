@@ -133,11 +133,16 @@ static int write_definition(struct buffer *text, const struct leat_type *type, s
         return r < 0 ? r : write_string(text, "}\n");
 }
 
-static int write_met(struct buffer *text, struct met_types *met, size_t first) {
+/* Those that were met, from the `first` on; of `grown`, should it be among them, the first `n_fields` fields. */
+static int write_met(struct buffer *text, struct met_types *met, size_t first, const struct leat_type *grown,
+                     size_t n_fields) {
         int r = 0;
 
-        for (size_t i = first; r == 0 && i < met->count; i++)
-                r = write_definition(text, met->types[i], met->types[i]->field_count, met);
+        for (size_t i = first; r == 0 && i < met->count; i++) {
+                const struct leat_type *type = met->types[i];
+
+                r = write_definition(text, type, type == grown ? n_fields : type->field_count, met);
+        }
         return r;
 }
 
@@ -155,9 +160,7 @@ int schema_write(struct buffer *text, const struct leat_type *type, size_t n_fie
         int r = meet(&met, type);
 
         if (r == 0)
-                r = write_definition(text, type, n_fields, &met);
-        if (r == 0)
-                r = write_met(text, &met, 1);
+                r = write_met(text, &met, 0, type, n_fields);
         free(met.types);
         return r;
 }
@@ -172,7 +175,7 @@ int schema_write_field(struct buffer *text, const struct leat_type *type, size_t
         if (r == 0 && field->kind == LEAT_KIND_user)
                 r = meet(&met, field->type());
         if (r == 0)
-                r = write_met(text, &met, 0);
+                r = write_met(text, &met, 0, type, index + 1);
         free(met.types);
         return r;
 }

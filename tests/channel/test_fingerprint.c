@@ -107,6 +107,18 @@ Test(fingerprint, a_type_that_stands_in_itself_can_have_optionals_appended_too) 
         cr_assert(compatible(old_tree(), new_tree()));
 }
 
+/* The optional that both have is of a type that has them in an array. */
+static const struct leat_type *old_owner(void);
+static const struct leat_type *new_owner(void);
+TABLE(old_estate, "estate", message, ROW(array, user, 1, old_owner, "owners"));
+TABLE(new_estate, "estate", message, ROW(array, user, 1, new_owner, "owners"));
+TABLE(old_owner, "owner", message, ID, ROW(optional, user, 1, old_estate, "estate"));
+TABLE(new_owner, "owner", message, ID, ROW(optional, user, 1, new_estate, "estate"), EXTRA);
+
+Test(fingerprint, a_type_that_stands_in_one_of_its_optionals_can_have_others_appended_too) {
+        cr_assert(compatible(old_owner(), new_owner()));
+}
+
 static struct fingerprint of(const struct leat_type *type) {
         const struct plan *plan;
 

@@ -118,10 +118,9 @@ class Type:
     def fingerprint(self):
         tails, last = [], blake2b(self.text(self.n_required).encode())
         base = last
-        for field in self.fields[self.n_required:]:
-            text = field.text() + "\n"
-            if field.kind == "user":
-                text += field.type.text()
+        for i in range(self.n_required, len(self.fields)):
+            field = self.fields[i]
+            text = field.text() + "\n" + definitions_behind([], [field], {self: i + 1})
             last = blake2b(last + text.encode())[:8]
             tails.append(last)
         return Fingerprint(base, tails)
@@ -136,14 +135,16 @@ class Type:
         return layout if layout is None or nesting(self, n_fields) <= MAX_NESTING else None
 
 
-def definitions_behind(met, fields):
+def definitions_behind(met, fields, n_fields=None):
+    """Of what is mentioned in these fields and not met yet; of those in `n_fields` only so many fields."""
     text, queue = "", list(fields)
     while queue:
         field = queue.pop(0)
         if field.kind == "user" and field.type not in met:
+            n = (n_fields or {}).get(field.type)
             met.append(field.type)
-            text += field.type.definition()
-            queue += field.type.fields
+            text += field.type.definition(n)
+            queue += field.type.fields[:n]
     return text
 
 
