@@ -5,7 +5,8 @@
  *        fuzz_NAME --make FOLDER      writes the seeds that the target makes into the folder
  *
  * The target's seeds must be in FOLDER as it makes them today; others may be there too, such as what was found once. Inputs are run for a
- * second, or LEAT_FUZZ_SECONDS; LEAT_FUZZ_SEED repeats a run. */
+ * second, or LEAT_FUZZ_SECONDS; LEAT_FUZZ_SEED repeats a run, and LEAT_FUZZ_KEEP
+ * names a file into which each input is written before it is run. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -26,12 +27,24 @@ static struct {
 static size_t n_files;
 static const char *folder;
 
+/* What is run is kept in a file that a crash leaves behind, if somebody wants it. */
+static void remember(const void *data, size_t size) {
+        const char *path = getenv("LEAT_FUZZ_KEEP");
+        FILE *file = path ? fopen(path, "w") : NULL;
+
+        if (file) {
+                (void) fwrite(data, 1, size, file);
+                (void) fclose(file);
+        }
+}
+
 static void run(const void *data, size_t size) {
         uint8_t *copy = malloc(size > 0 ? size : 1); /* To the byte, so that a read beyond it is noticed. */
 
         check(copy != NULL);
         if (size > 0)
                 memcpy(copy, data, size);
+        remember(data, size);
         (void) LLVMFuzzerTestOneInput(copy, size);
         free(copy);
 }

@@ -239,16 +239,16 @@ static void encode_again(const struct trial *trial, const uint8_t *body, size_t 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct input input = { data, size };
-        struct trial trial = { .plan = plan_of(types[take(&input, 1) % N_TYPES]()) };
-        unsigned encoding = (unsigned) take(&input, 1) % 4;
+        struct trial trial = { .plan = plan_of(types[choose(&input, N_TYPES)]()) };
+        unsigned encoding = choose(&input, 4);
         int before = 0, r;
 
         open_files();
         trial.encoding = encoding > 0 ? (enum encoding) encoding : trial.plan->encoding;
         trial.budget = (size_t) take(&input, 1) * 64;
-        trial.parts.n = take(&input, 1) % (MAX_HANDLES + 1);
+        trial.parts.n = choose(&input, MAX_HANDLES + 1);
         for (size_t i = 0; i < trial.parts.n; i++)
-                trial.parts.kinds[i] = (uint8_t) (take(&input, 1) % N_HANDLES);
+                trial.parts.kinds[i] = (uint8_t) choose(&input, N_HANDLES);
         if (trial.parts.n > 0)
                 before = count_open();
         r = decode(&trial, input.data, input.left, trial.budget);

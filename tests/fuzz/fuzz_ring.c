@@ -95,7 +95,7 @@ static void lie(struct game *game, struct input *input) {
 static void step(struct game *game, struct input *input) {
         size_t room;
 
-        switch (take(input, 1) % 11) {
+        switch (choose(input, 11)) {
         case 0:
         case 1:
                 write_record(game, take(input, 1));

@@ -22,6 +22,11 @@ static inline uint64_t take(struct input *input, size_t n) {
         return value;
 }
 
+/* One of so many. */
+static inline unsigned choose(struct input *input, unsigned bound) {
+        return (unsigned) take(input, 1) % bound;
+}
+
 /* The next `size` bytes, or as many as there are; returns how many. */
 static inline size_t take_piece(struct input *input, size_t size, const uint8_t **ret_piece) {
         if (size > input->left)

@@ -36,6 +36,7 @@ def run(folder, target, seconds):
     findings.mkdir(exist_ok=True)
     command = [folder / "tests" / "bin" / f"fuzz_{target}_libfuzzer", corpus, SOURCE / "seeds" / target,
                f"-max_total_time={seconds}", f"-max_len={LONGEST.get(target, 1024)}", "-timeout=60", "-rss_limit_mb=1024",
+               "-malloc_limit_mb=64",
                "-detect_leaks=1", "-print_final_stats=1", f"-artifact_prefix={findings}/{target}-"]
     words = SOURCE / f"{target}.dict"
     if words.exists():

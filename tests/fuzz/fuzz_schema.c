@@ -1,0 +1,563 @@
+/* Types: tables as LEAT_MESSAGE and its sisters write them, built from the input, their text and fingerprint compared with what another
+ * hand makes of the same definitions, and the rest of the input decoded as a message of the type. And texts as a stranger tells them.
+ *
+ * An input: whether the types are written with long names, how many there are and how they are defined, see take_types(); and then a body. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Plans are never freed, as a program's types never go away. These do, so their plans have to be in reach. */
+#include "plan.c"
+
+#include "decode.h"
+#include "encode.h"
+#include "greeting.h"
+#include "mismatch.h"
+
+#include "../channel/any_message.h"
+#include "fuzz.h"
+#include "input.h"
+
+#define MAX_TYPES  5
+#define MAX_FIELDS 72
+
+/* ---- what is defined, apart from any table ---- */
+
+enum { REFERS_RAW = MAX_TYPES, REFERS_OPAQUE };
+
+struct field {
+        char name[80];
+        unsigned kind, shape, count;
+        unsigned refers; /* Of a user's kind and of endpoints: the number of a type, or one of the above. */
+};
+
+struct definition {
+        char name[80];
+        unsigned kind;
+        size_t n_fields;
+        struct field fields[MAX_FIELDS];
+};
+
+static struct definition definitions[MAX_TYPES];
+static size_t n_types;
+
+static bool is_endpoint(unsigned kind) {
+        return kind == LEAT_KIND_sender || kind == LEAT_KIND_receiver;
+}
+
+static void take_name(struct input *input, char *to, size_t room, const char *start, size_t number,
+                      bool is_long) {
+        size_t size = (size_t) snprintf(to, room, "%s%zu_", start, number), more = take(input, 1) % 8;
+
+        for (more = is_long ? room - 1 - size : more; more > 0; more--)
+                to[size++] = "abcdefghijklmnopqrstuvwxyz012345"[take(input, 1) % 32];
+        to[size] = '\0';
+}
+
+/* A type can stand in itself, or in one before it, through arrays and endpoints only. */
+static void settle_reference(struct definition *of, struct field *field, size_t number, unsigned choice) {
+        if (is_endpoint(field->kind)) {
+                field->refers = choice % (REFERS_OPAQUE + 1);
+                if (field->refers < MAX_TYPES)
+                        field->refers %= (unsigned) n_types;
+                if (field->refers < MAX_TYPES && definitions[field->refers].kind == LEAT_TYPE_enum)
+                        field->refers = REFERS_RAW;
+        } else if (field->kind == LEAT_KIND_user) {
+                field->refers = choice % (unsigned) n_types;
+                if (of->kind != LEAT_TYPE_message || field->shape != LEAT_SHAPE_array)
+                        field->refers = (unsigned) (number + 1 + choice % (n_types - number));
+                if (field->refers >= n_types)
+                        field->kind = LEAT_KIND_u8;
+        }
+}
+
+static void take_field(struct input *input, struct definition *of, size_t type, size_t number, bool is_long) {
+        struct field *field = &of->fields[number];
+
+        *field = (struct field){ .shape = LEAT_SHAPE_one, .count = 1 };
+        take_name(input, field->name, sizeof(field->name), "f", number, is_long);
+        if (of->kind == LEAT_TYPE_enum)
+                return;
+        field->kind = 1 + choose(input, LEAT_KIND_receiver);
+        if (of->kind == LEAT_TYPE_message)
+                field->shape = 1 + choose(input, LEAT_SHAPE_fixed_array);
+        if (field->shape == LEAT_SHAPE_fixed_array)
+                field->count = 1 + choose(input, 5);
+        settle_reference(of, field, type, (unsigned) take(input, 1));
+}
+
+static void take_types(struct input *input) {
+        bool is_long = choose(input, 8) == 7;
+
+        n_types = 1 + choose(input, MAX_TYPES);
+        for (size_t i = 0; i < n_types; i++)
+                definitions[i].kind = 1 + choose(input, LEAT_TYPE_enum);
+        for (size_t i = 0; i < n_types; i++) {
+                struct definition *definition = &definitions[i];
+
+                take_name(input, definition->name, sizeof(definition->name), "t", i, is_long);
+                definition->n_fields = choose(input, MAX_FIELDS + 1);
+                if (definition->kind != LEAT_TYPE_message && definition->n_fields == 0)
+                        definition->n_fields = 1;
+                for (size_t j = 0; j < definition->n_fields; j++)
+                        take_field(input, definition, i, j, is_long);
+        }
+}
+
+/* ---- the tables ---- */
+
+/* The same types twice, in another order, as two programs may have them. */
+struct tables {
+        struct leat_type types[MAX_TYPES];
+        struct leat_field fields[MAX_TYPES][MAX_FIELDS];
+        void *plans[MAX_TYPES];
+        size_t alignments[MAX_TYPES];
+};
+
+static struct tables first, second;
+
+#define FUNCTIONS(set, at)                                \
+        static const struct leat_type *set##_##at(void) { \
+                return &set.types[at];                    \
+        }
+FUNCTIONS(first, 0)
+FUNCTIONS(first, 1)
+FUNCTIONS(first, 2)
+FUNCTIONS(first, 3)
+FUNCTIONS(first, 4)
+FUNCTIONS(second, 0)
+FUNCTIONS(second, 1)
+FUNCTIONS(second, 2)
+FUNCTIONS(second, 3)
+FUNCTIONS(second, 4)
+
+typedef const struct leat_type *type_function(void);
+
+static type_function *const first_functions[] = { first_0, first_1,       first_2,         first_3,
+                                                  first_4, leat_raw_type, leat_opaque_type },
+                            *const second_functions[] = { second_4, second_3,      second_2,        second_1,
+                                                          second_0, leat_raw_type, leat_opaque_type };
+
+static size_t align(size_t offset, size_t alignment) {
+        return (offset + alignment - 1) / alignment * alignment;
+}
+
+struct extent {
+        size_t size, alignment;
+};
+
+#define EXTENT(C) ((struct extent){ sizeof(C), _Alignof(C) })
+
+struct pointer_and_size {
+        void *data;
+        size_t size;
+};
+
+/* Of one element, as C has it. */
+static struct extent extent_of(const struct field *field, const struct tables *tables,
+                               type_function *const *functions) {
+        const struct leat_type *type;
+
+        switch (field->kind) {
+        case LEAT_KIND_i8:
+        case LEAT_KIND_u8:
+        case LEAT_KIND_boolean:
+        case LEAT_KIND_unit:
+                return EXTENT(uint8_t);
+        case LEAT_KIND_i16:
+        case LEAT_KIND_u16:
+                return EXTENT(uint16_t);
+        case LEAT_KIND_i32:
+        case LEAT_KIND_u32:
+        case LEAT_KIND_f32:
+                return EXTENT(uint32_t);
+        case LEAT_KIND_i64:
+        case LEAT_KIND_u64:
+        case LEAT_KIND_f64:
+                return EXTENT(uint64_t);
+        case LEAT_KIND_string:
+                return EXTENT(char *);
+        case LEAT_KIND_user:
+                type = functions[field->refers]();
+                return (struct extent){ type->size, tables->alignments[type - tables->types] };
+        case LEAT_KIND_descriptor:
+                return EXTENT(leat_descriptor);
+        case LEAT_KIND_shared_memory:
+                return EXTENT(leat_shared_memory);
+        default: /* bytes, any, and endpoints. */
+                return EXTENT(struct pointer_and_size);
+        }
+}
+
+/* Puts a field behind `size` bytes. */
+static struct extent place_field(struct leat_field *row, const struct field *field, struct extent element,
+                                 size_t size) {
+        size_t alignment = element.alignment, start = align(size, alignment);
+
+        switch (field->shape) {
+        case LEAT_SHAPE_array:
+                alignment = _Alignof(struct pointer_and_size);
+                start = align(size, alignment);
+                row->offset = row->value_offset = start;
+                return (struct extent){ start + sizeof(struct pointer_and_size), alignment };
+        case LEAT_SHAPE_optional: /* A struct of its own: a bool, and the value. */
+                row->offset = start;
+                row->value_offset = start + align(1, alignment);
+                return (struct extent){ row->value_offset + align(element.size, alignment), alignment };
+        default:
+                row->offset = row->value_offset = start;
+                return (struct extent){ start + field->count * element.size, alignment };
+        }
+}
+
+static void lay_out(struct tables *tables, type_function *const *functions, size_t number) {
+        const struct definition *definition = &definitions[number];
+        struct leat_type *type = (struct leat_type *) (uintptr_t) functions[number]();
+        size_t at = (size_t) (type - tables->types), size = 0, alignment = 1, largest = 0, start = 4;
+
+        if (definition->kind != LEAT_TYPE_message)
+                alignment = 4;
+        for (size_t i = 0; i < definition->n_fields && definition->kind != LEAT_TYPE_enum; i++) {
+                const struct field *field = &definition->fields[i];
+                struct extent element = extent_of(field, tables, functions), end;
+
+                tables->fields[at][i].size = element.size;
+                end = place_field(&tables->fields[at][i], field, element,
+                                  definition->kind == LEAT_TYPE_message ? size : 0);
+                size = end.size;
+                largest = end.size > largest ? end.size : largest;
+                alignment = end.alignment > alignment ? end.alignment : alignment;
+        }
+        if (definition->kind == LEAT_TYPE_variant) {
+                start = align(4, alignment);
+                size = start + largest;
+                for (size_t i = 0; i < definition->n_fields; i++)
+                        tables->fields[at][i].offset = tables->fields[at][i].value_offset = start;
+        } else if (definition->kind == LEAT_TYPE_enum) {
+                size = 4;
+        }
+        type->size = size == 0 ? 1 : align(size, alignment);
+        tables->alignments[at] = alignment;
+}
+
+static void fill_table(struct tables *tables, type_function *const *functions, size_t number) {
+        const struct definition *definition = &definitions[number];
+        struct leat_type *type = (struct leat_type *) (uintptr_t) functions[number]();
+        size_t at = (size_t) (type - tables->types);
+
+        *type = (struct leat_type){ .table_version = LEAT_TABLE_VERSION,
+                                    .kind = definition->kind,
+                                    .name = definition->name,
+                                    .fields = tables->fields[at],
+                                    .field_count = definition->n_fields,
+                                    .plan = &tables->plans[at] };
+        for (size_t i = 0; i < definition->n_fields; i++) {
+                const struct field *field = &definition->fields[i];
+                bool refers = field->kind == LEAT_KIND_user || is_endpoint(field->kind);
+
+                tables->fields[at][i] =
+                        (struct leat_field){ .name = field->name,
+                                             .kind = (uint16_t) field->kind,
+                                             .shape = (uint16_t) field->shape,
+                                             .count = field->count,
+                                             .type = refers ? functions[field->refers] : NULL };
+                if (definition->kind == LEAT_TYPE_enum)
+                        tables->fields[at][i] = (struct leat_field){ .name = field->name };
+        }
+}
+
+/* What stands in another comes behind it, so it is laid out before; and once more, now that all sizes are known, for the arrays. */
+static void fill_tables(struct tables *tables, type_function *const *functions) {
+        memset(tables, 0, sizeof(*tables));
+        for (size_t i = 0; i < MAX_TYPES; i++)
+                tables->alignments[i] = 1;
+        for (size_t i = 0; i < n_types; i++)
+                fill_table(tables, functions, i);
+        for (size_t i = 2 * n_types; i-- > 0;)
+                lay_out(tables, functions, i % n_types);
+}
+
+/* ---- the text, by another hand ---- */
+
+struct text {
+        char bytes[1 << 17];
+        size_t size;
+};
+
+static void __attribute__((format(printf, 2, 3))) write_text(struct text *text, const char *format, ...) {
+        va_list arguments;
+        int n;
+
+        va_start(arguments, format);
+        n = vsnprintf(text->bytes + text->size, sizeof(text->bytes) - text->size, format, arguments);
+        va_end(arguments);
+        check(n >= 0 && (size_t) n < sizeof(text->bytes) - text->size);
+        text->size += (size_t) n;
+}
+
+static const char *name_of(unsigned refers) {
+        return refers == REFERS_RAW      ? "leat_raw"
+               : refers == REFERS_OPAQUE ? "leat_opaque"
+                                         : definitions[refers].name;
+}
+
+static void write_one_field(struct text *text, const struct field *field) {
+        static const char *const words[] = { "",         "i8",      "i16",        "i32",           "i64",
+                                             "u8",       "u16",     "u32",        "u64",           "f32",
+                                             "f64",      "boolean", "string",     "bytes",         "any",
+                                             "unit",     "",        "descriptor", "shared_memory", "sender ",
+                                             "receiver " };
+        bool refers = field->kind == LEAT_KIND_user || is_endpoint(field->kind);
+
+        if (field->shape == LEAT_SHAPE_fixed_array)
+                write_text(text, "fixed_array %u ", field->count);
+        else if (field->shape != LEAT_SHAPE_one)
+                write_text(text, field->shape == LEAT_SHAPE_array ? "array " : "optional ");
+        write_text(text, "%s%s%s%s", words[field->kind], refers ? name_of(field->refers) : "",
+                   field->kind > 0 ? " " : "", field->name);
+}
+
+/* The first `n_fields` of the first type, and all that is mentioned from there on. */
+static void write_whole_text(struct text *text, size_t n_fields) {
+        unsigned met[MAX_TYPES] = { 0 };
+        size_t n_met = 1;
+
+        text->size = 0;
+        for (size_t i = 0; i < n_met; i++) {
+                const struct definition *definition = &definitions[met[i]];
+                size_t n = i == 0 ? n_fields : definition->n_fields;
+
+                write_text(text, "%s %s {",
+                           definition->kind == LEAT_TYPE_message   ? "message"
+                           : definition->kind == LEAT_TYPE_variant ? "variant"
+                                                                   : "enum",
+                           definition->name);
+                for (size_t j = 0; j < n; j++) {
+                        const struct field *field = &definition->fields[j];
+                        bool known = field->kind != LEAT_KIND_user;
+
+                        write_text(text, "%s", j > 0 ? "; " : "");
+                        write_one_field(text, field);
+                        for (size_t k = 0; k < n_met && !known; k++)
+                                known = met[k] == field->refers;
+                        if (!known)
+                                met[n_met++] = field->refers;
+                }
+                write_text(text, "}\n");
+        }
+}
+
+static size_t count_required(void) {
+        size_t n = definitions[0].n_fields;
+
+        while (definitions[0].kind == LEAT_TYPE_message && n > 0 &&
+               definitions[0].fields[n - 1].shape == LEAT_SHAPE_optional)
+                n--;
+        return n;
+}
+
+/* ---- what must hold ---- */
+
+static void check_text(const struct plan *plan) {
+        static struct text text;
+        struct fingerprint base;
+
+        write_whole_text(&text, definitions[0].n_fields);
+        check(strcmp(plan->schema, text.bytes) == 0);
+        write_whole_text(&text, count_required());
+        check_equal(fingerprint_begin(&base, text.bytes, text.size), 0);
+        check(memcmp(base.base, plan->fingerprint.base, sizeof(base.base)) == 0);
+}
+
+static void check_fingerprint(const struct plan *plan, const struct plan *other) {
+        uint8_t wire[FINGERPRINT_MAX_WIRE];
+        struct fingerprint again;
+        size_t size = fingerprint_write(&plan->fingerprint, wire);
+
+        check(size <= sizeof(wire));
+        check_equal(fingerprint_read(wire, size, &again), size);
+        check_equal(fingerprint_read(wire, size - 1, &again), 0);
+        check(memcmp(&again, &plan->fingerprint, sizeof(again)) == 0);
+        check(memcmp(&other->fingerprint, &plan->fingerprint, sizeof(again)) == 0);
+        check_equal(plan->fingerprint.n_tails, definitions[0].n_fields - count_required());
+        check(plan_find(&plan->fingerprint) != NULL);
+        check_equal(plan->tag, fingerprint_tag(&plan->fingerprint));
+}
+
+/* The second tables are those of another program from here on. Without its last optional field it is the same type; with another name in its
+ * first field it is not, and nor is it where an optional field has another name. */
+static void check_changes(const struct plan *plan) {
+        struct leat_type *type = (struct leat_type *) (uintptr_t) second_functions[0]();
+        struct leat_field *fields = second.fields[type - second.types];
+        size_t n = definitions[0].n_fields;
+
+        if (n == 0)
+                return;
+        *type->plan = NULL;
+        fields[n - 1].name = "another";
+        check(!leat_type_compatible(plan->type, type));
+        check(!leat_type_compatible(type, plan->type));
+        fields[n - 1].name = definitions[0].fields[n - 1].name;
+        if (count_required() == n)
+                return;
+        *type->plan = NULL;
+        type->field_count--;
+        check(leat_type_compatible(plan->type, type));
+        check(leat_type_compatible(type, plan->type));
+}
+
+/* What a stranger tells is shown so that it can do no harm, and no longer than that. */
+static void check_told(const struct plan *plan, const uint8_t *text, size_t size) {
+        const struct fingerprint theirs = { .base = "of nobody" };
+        struct mismatch mismatch = { .happened = false };
+        struct leat_schemas schemas;
+        size_t at = 0;
+
+        mismatch_note_told(&mismatch, plan->schema, &theirs, text, size);
+        check_equal(mismatch_tell(&mismatch, &schemas), 0);
+        check(schemas.ours == plan->schema && (schemas.theirs != NULL) == (size > 0));
+        for (size_t i = 0; i < size; i++) {
+                char expected[8];
+
+                (void) snprintf(expected, sizeof(expected),
+                                text[i] == '\n' || (text[i] >= ' ' && text[i] < 127) ? "%c" : "\\x%02X",
+                                text[i]);
+                check(strncmp(schemas.theirs + at, expected, strlen(expected)) == 0);
+                at += strlen(expected);
+        }
+        check(size == 0 || schemas.theirs[at] == '\0');
+        mismatch_forget(&mismatch);
+}
+
+static int decode(const struct plan *plan, enum encoding encoding, const uint8_t *from, size_t size,
+                  struct arena *arena, uint8_t **ret_body, void **ret_message) {
+        uint8_t *body = malloc(size > 0 ? size : 1);
+        void *message = malloc(plan->type->size);
+
+        check(body && message);
+        if (size > 0)
+                memcpy(body, from, size);
+        arena_reset(arena, 1 << 20);
+        *ret_body = body;
+        *ret_message = message;
+        return decode_message(plan, encoding, body, size, arena, NULL, message);
+}
+
+/* As a message of such a type. */
+static void check_body(const struct plan *plan, enum encoding encoding, const uint8_t *from, size_t size) {
+        struct arena arena = { .total = 0 }, second_arena = { .total = 0 };
+        struct buffer encoded = { 0 };
+        void *message, *again = NULL;
+        uint8_t *body, *second_body = NULL;
+        int r = decode(plan, encoding, from, size, &arena, &body, &message);
+
+        check(r == 0 || r == LEAT_MALFORMED || r == LEAT_TOO_LARGE);
+        if (r == 0) {
+                check(same_message(plan->type, message, NULL));
+                check_equal(encode_message(plan, message, &encoded, NULL), 0);
+                check_equal(decode(plan, plan->encoding, encoded.data, encoded.size, &second_arena,
+                                   &second_body, &again),
+                            0);
+                check(same_message(plan->type, again, message));
+        }
+        free(message);
+        free(again);
+        free(body);
+        free(second_body);
+        buffer_free(&encoded);
+        arena_free(&arena);
+        arena_free(&second_arena);
+}
+
+static void check_bodies(const struct plan *plan, const uint8_t *rest, size_t size) {
+        check_body(plan, ENCODING_MESSAGEPACK, rest, size);
+        check_body(plan, ENCODING_PLAIN, rest, size);
+        if (plan->base_is_plain && plan->plain_size <= size)
+                check_body(plan, ENCODING_PLAIN, rest, plan->plain_size);
+}
+
+/* The plans of this input's types. */
+static void forget_plans(const struct plan *kept) {
+        while (all_plans != kept) {
+                struct plan *plan = (struct plan *) (uintptr_t) all_plans;
+
+                all_plans = plan->next;
+                (void) plan_free(plan);
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        struct input input = { data, size };
+        const struct plan *plan, *other, *kept = all_plans;
+        int r;
+
+        take_types(&input);
+        fill_tables(&first, first_functions);
+        fill_tables(&second, second_functions);
+        r = plan_get(first_functions[0](), &plan);
+        check_equal(plan_get(second_functions[0](), &other), r);
+        if (definitions[0].kind == LEAT_TYPE_enum ||
+            definitions[0].n_fields - count_required() > FINGERPRINT_MAX_TAILS) {
+                check_equal(r, -EINVAL);
+        } else {
+                check_equal(r, 0);
+                check_text(plan);
+                check_fingerprint(plan, other);
+                check_changes(plan);
+                check_told(plan, input.data, input.left);
+                check_bodies(plan, input.data, input.left);
+        }
+        forget_plans(kept);
+        return 0;
+}
+
+/* ---- inputs to begin with ---- */
+
+static struct output script;
+
+#define ADD(...) put_bytes(&script, (uint8_t[]){ __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ }))
+
+enum { ONE = 0, OPTIONAL, ARRAY, FIXED_ARRAY };
+
+#define KIND(kind) (LEAT_KIND_##kind - 1)
+
+void fuzz_seeds(fuzz_seed *seed) {
+        script.size = 0;
+        ADD(0, 0, 0); /* A message: */
+        ADD(0, 3);
+        ADD(0, KIND(u32), ONE, 0);
+        ADD(0, KIND(boolean), FIXED_ARRAY, 2, 0);
+        ADD(0, KIND(i64), ONE, 0);
+        put_bytes(&script, "\1\0\0\0\1\0\1\0\7\0\0\0\0\0\0\0", 16);
+        seed("plain", script.data, script.size);
+
+        script.size = 0;
+        ADD(0, 2, 0, 1, 2); /* A message, a variant and an enum: */
+        ADD(1, 9, 6);
+        ADD(0, KIND(user), ONE, 0);
+        ADD(0, KIND(user), ARRAY, 2);
+        ADD(0, KIND(user), ARRAY, 0);
+        ADD(0, KIND(sender), ONE, REFERS_OPAQUE);
+        ADD(0, KIND(receiver), ARRAY, REFERS_RAW);
+        ADD(0, KIND(string), OPTIONAL, 0);
+        ADD(0, 3);
+        ADD(0, KIND(unit), 0);
+        ADD(0, KIND(user), 0);
+        ADD(0, KIND(any), 0);
+        ADD(0, 2, 0, 0);
+        put_bytes(&script, "\x96\x92\1\1\x91\1\x90\xc0\x90\x91\xa3yes", 14);
+        seed("nested", script.data, script.size);
+
+        script.size = 0;
+        ADD(7, 0, 0); /* With long names, of which there are too many for a greeting. */
+        put_bytes(&script, (uint8_t[78]){ 0 }, 78);
+        ADD(70);
+        seed("long_names", script.data, script.size);
+
+        script.size = 0;
+        ADD(0, 0, 0, 0, 65);
+        for (int i = 0; i < 65; i++)
+                ADD(0, KIND(u8), OPTIONAL, 0);
+        seed("one_tail_too_many", script.data, script.size);
+}
