@@ -74,11 +74,13 @@ int cases_run(const struct cases *cases, const char *what, const char *const *la
                 code = wait_for_exit(child);
                 if (code != 0) {
                         fprintf(stderr, "%s: case %llu failed (%d): --seed %llu --first %llu --cases 1\n",
-                                what, (unsigned long long) progress->number, code,
+                                what ? what : "properties", (unsigned long long) progress->number, code,
                                 (unsigned long long) cases->seed, (unsigned long long) progress->number);
                         return 1;
                 }
         }
+        if (!what)
+                return 0;
         printf("%s: seed %llu, cases %llu", what, (unsigned long long) cases->seed,
                (unsigned long long) cases->n);
         for (size_t i = 0; labels[i]; i++)

@@ -21,7 +21,8 @@ extern uint64_t *cases_counted;
 
 void cases_parse(struct cases *cases, int argc, char **argv);
 
-/* Calls run(seed, number) for each; returns the program's exit code. `labels` are those of the counts, up to NULL. A child ends when
+/* Calls run(seed, number) for each; returns the program's exit code. `labels` are those of the counts, up to NULL; where `what` is NULL
+ * nothing is printed of them. A child ends when
  * enough() says so, and another goes on. */
 int cases_run(const struct cases *cases, const char *what, const char *const *labels,
               void (*run)(uint64_t seed, uint64_t number), int (*enough)(void));

@@ -13,7 +13,9 @@
 
 struct comparison {
         const struct value *value; /* Whose handles are asked for; NULL: they are not. */
-        size_t bytes;
+        const char *body;          /* Where strings and bytes have to be; NULL: wherever they like. */
+        size_t body_size;
+        size_t items;
 };
 
 #define DIFFERS(what) (fprintf(stderr, "differs: %s (%s:%d)\n", what, __FILE__, __LINE__), false)
@@ -65,13 +67,23 @@ static const unsigned char *skip(const unsigned char *at, const unsigned char *e
         return at;
 }
 
+/* What is empty may be anywhere. */
+static bool is_in_body(const struct comparison *comparison, const void *bytes, size_t size) {
+        const char *first = bytes;
+
+        return !comparison->body || size == 0 || (size == 1 && *first == 0) ||
+               (first >= comparison->body && size <= comparison->body_size &&
+                first - comparison->body <= (ptrdiff_t) (comparison->body_size - size));
+}
+
 static bool same_string(struct comparison *comparison, const unsigned char *sent, const unsigned char *got) {
         const char *a = NULL, *b;
 
         memcpy(&b, got, sizeof(b));
         if (!b)
                 return DIFFERS("a string that is NULL");
-        comparison->bytes += strlen(b);
+        if (!is_in_body(comparison, b, strlen(b) + 1))
+                return DIFFERS("a string outside of the body");
         if (!sent)
                 return true;
         memcpy(&a, sent, sizeof(a));
@@ -87,7 +99,8 @@ static bool same_bytes(struct comparison *comparison, const struct leat_field *r
         memcpy(&b, got, sizeof(b));
         if (!b.data)
                 return DIFFERS("bytes that are NULL");
-        comparison->bytes += b.size;
+        if (!is_in_body(comparison, b.data, b.size))
+                return DIFFERS("bytes outside of the body");
         for (size_t i = 0; i < b.size; i++)
                 sum += ((const volatile unsigned char *) b.data)[i];
         if (row->kind == LEAT_KIND_any && skip(b.data, (const unsigned char *) b.data + b.size, 128) !=
@@ -157,7 +170,6 @@ static bool same_element(struct comparison *comparison, const struct leat_field 
                          const unsigned char *got) {
         switch (row->kind) {
         case LEAT_KIND_boolean:
-                comparison->bytes++;
                 return (*got < 2 && (!sent || *sent == *got)) || DIFFERS("a boolean");
         case LEAT_KIND_string:
                 return same_string(comparison, sent, got);
@@ -199,7 +211,9 @@ static bool same_array(struct comparison *comparison, const struct leat_field *r
         struct array_of a = { 0 }, b;
 
         memcpy(&b, got, sizeof(b));
-        comparison->bytes += b.count * reader->size;
+        if (b.count > 0 && (uintptr_t) b.items % _Alignof(max_align_t) != 0)
+                return DIFFERS("an array's alignment");
+        comparison->items += b.count * reader->size;
         if (sent)
                 memcpy(&a, sent, sizeof(a));
         if (sent && a.count != b.count)
@@ -262,11 +276,12 @@ bool value_arrived(const struct value *value, const struct leat_type *type, cons
         return same_type(&comparison, value->type, type, value->message, message);
 }
 
-bool value_is_valid(const struct leat_type *type, const void *message, size_t *bytes) {
-        struct comparison comparison = { .bytes = 0 };
+bool value_is_valid(const struct leat_type *type, const void *message, const void *body, size_t body_size,
+                    size_t *ret_items) {
+        struct comparison comparison = { .body = body, .body_size = body_size };
         bool valid = same_type(&comparison, type, type, NULL, message);
 
-        *bytes = comparison.bytes;
+        *ret_items = comparison.items;
         return valid;
 }
 

@@ -9,7 +9,7 @@
 #include "support.h"
 
 static void put(struct reference *to, const void *bytes, size_t size) {
-        if (to->size + size > to->capacity) {
+        if (!to->body || to->size + size > to->capacity) {
                 to->capacity = (to->size + size) * 2 + 64;
                 to->body = realloc(to->body, to->capacity);
                 check(to->body);
@@ -121,9 +121,13 @@ static void put_code(struct reference *to, unsigned code, uint64_t number, size_
         put(to, bytes, 1 + width);
 }
 
+static bool is_loose(const struct reference *to) {
+        return to->loose && dice_one_in(to->loose, 2);
+}
+
 /* One of codes for one, two, four and eight bytes, whichever is the first that does. */
-static void put_shortest(struct reference *to, unsigned first, uint64_t number, size_t width) {
-        while (width < 8 && number >> (8 * width) != 0) {
+static void put_shortest(struct reference *to, unsigned first, uint64_t number, size_t width, size_t most) {
+        while (width < most && (number >> (8 * width) != 0 || is_loose(to))) {
                 first++;
                 width *= 2;
         }
@@ -131,46 +135,48 @@ static void put_shortest(struct reference *to, unsigned first, uint64_t number, 
 }
 
 static void put_unsigned(struct reference *to, uint64_t number) {
-        if (number < 0x80)
+        if (number <= INT64_MAX && to->loose && dice_one_in(to->loose, 6))
+                put_code(to, 0xd3, number, 8); /* As a signed one. */
+        else if (number < 0x80 && !is_loose(to))
                 put_code(to, (unsigned) number, 0, 0);
         else
-                put_shortest(to, 0xcc, number, 1);
+                put_shortest(to, 0xcc, number, 1, 8);
 }
 
 static void put_signed(struct reference *to, int64_t number) {
         if (number >= 0)
                 put_unsigned(to, (uint64_t) number);
-        else if (number >= -32)
+        else if (number >= -32 && !is_loose(to))
                 put_code(to, (unsigned) (256 + number), 0, 0);
-        else if (number >= INT8_MIN)
+        else if (number >= INT8_MIN && !is_loose(to))
                 put_code(to, 0xd0, (uint64_t) number, 1);
-        else if (number >= INT16_MIN)
+        else if (number >= INT16_MIN && !is_loose(to))
                 put_code(to, 0xd1, (uint64_t) number, 2);
-        else if (number >= INT32_MIN)
+        else if (number >= INT32_MIN && !is_loose(to))
                 put_code(to, 0xd2, (uint64_t) number, 4);
         else
                 put_code(to, 0xd3, (uint64_t) number, 8);
 }
 
 static void put_array(struct reference *to, size_t count) {
-        if (count < 16)
+        if (count < 16 && !is_loose(to))
                 put_code(to, 0x90 | (unsigned) count, 0, 0);
         else
-                put_shortest(to, 0xdc, count, 2);
+                put_shortest(to, 0xdc, count, 2, 4);
 }
 
 static void put_binary(struct reference *to, const void *data, size_t size) {
-        put_shortest(to, 0xc4, size, 1);
+        put_shortest(to, 0xc4, size, 1, 4);
         put(to, data, size);
 }
 
 static void put_string(struct reference *to, const char *string) {
         size_t size = string ? strlen(string) : 0;
 
-        if (size < 32)
+        if (size < 32 && !is_loose(to))
                 put_code(to, 0xa0 | (unsigned) size, 0, 0);
         else
-                put_shortest(to, 0xd9, size, 1);
+                put_shortest(to, 0xd9, size, 1, 4);
         put(to, string, size);
 }
 
@@ -291,6 +297,44 @@ void reference_encode(const struct leat_type *type, const void *message, struct 
                 to.body = calloc(1, layout.size + 1);
                 check(to.body);
                 image_of_type(to.body, type, message);
+        } else {
+                put_type(&to, type, message);
+        }
+        *ret_reference = to;
+}
+
+/* Of what a newer type has appended nothing is known. */
+static void put_more(struct reference *to, size_t count) {
+        static const char *const values[] = { "\xc0",
+                                              "\xc3",
+                                              "\xcd\x01\x02",
+                                              "\xcb"
+                                              "12345678",
+                                              "\xd9\x02"
+                                              "ab",
+                                              "\x91\x91\xff",
+                                              "\x81\xa1k\x91\x90",
+                                              "\xd4\x01x",
+                                              "\xc7\x01\x02z",
+                                              "\xc4\x02xy" };
+
+        for (size_t i = 0; i < count; i++) {
+                const char *value = values[dice_below(to->loose, sizeof(values) / sizeof(values[0]))];
+
+                put(to, value, strlen(value));
+        }
+}
+
+void reference_encode_loosely(const struct leat_type *type, const void *message, struct dice *dice,
+                              struct reference *ret_reference) {
+        struct reference to = { .encoding = 2, .loose = dice };
+        size_t n_more = type->kind == LEAT_TYPE_message && dice_one_in(dice, 2) ? dice_below(dice, 20) : 0;
+
+        if (type->kind == LEAT_TYPE_message) {
+                put_array(&to, type->field_count + n_more);
+                for (size_t i = 0; i < type->field_count; i++)
+                        put_field(&to, &type->fields[i], message);
+                put_more(&to, n_more);
         } else {
                 put_type(&to, type, message);
         }

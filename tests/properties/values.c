@@ -65,13 +65,21 @@ static uint64_t random_f64(struct dice *dice) {
         return dice_one_in(dice, 2) ? odd[dice_below(dice, sizeof(odd) / sizeof(odd[0]))] : dice_roll(dice);
 }
 
-static uint32_t random_f32(struct dice *dice) {
+static uint32_t any_f32(struct dice *dice) {
         static const uint32_t odd[] = { 0x00000000, 0x80000000, 0x7f800000, 0xff800000,
                                         0x7fc00000, 0xffc00001, 0x7f800001, 0xffffffff,
                                         0x00000001, 0x7f7fffff, 0x3f800000, 0x80800000 };
 
         return dice_one_in(dice, 2) ? odd[dice_below(dice, sizeof(odd) / sizeof(odd[0]))]
                                     : (uint32_t) dice_roll(dice);
+}
+
+static uint32_t random_f32(struct value *value) {
+        uint32_t number = any_f32(&value->dice);
+
+        return value->quiet && (number & 0x7f800000) == 0x7f800000 && (number & 0x7fffff) != 0
+                       ? number | 0x400000
+                       : number;
 }
 
 /* Lengths around those at which MessagePack changes its form, and now and then all that there is room for. */
@@ -236,7 +244,7 @@ static void set_element(struct value *value, const struct leat_field *row, unsig
                 *memory = number & 1;
                 return;
         case LEAT_KIND_f32:
-                f32 = random_f32(&value->dice);
+                f32 = random_f32(value);
                 memcpy(memory, &f32, sizeof(f32));
                 return;
         case LEAT_KIND_f64:
@@ -337,7 +345,8 @@ void value_random(struct value *value, const struct leat_type *type, struct dice
                                  .filler = wish->filler,
                                  .room = wish->room,
                                  .most_handles = wish->most_handles,
-                                 .on_sockets = wish->on_sockets };
+                                 .on_sockets = wish->on_sockets,
+                                 .quiet = wish->quiet };
         check(wish->most_handles <= VALUE_HANDLES);
         value->deep = dice_one_in(&value->dice, 8);
         value->message = piece(value, type->size);

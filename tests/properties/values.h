@@ -37,7 +37,7 @@ struct value {
         struct value_handle handles[VALUE_HANDLES];
         size_t n_handles;
         size_t most_handles;
-        bool on_sockets;
+        bool on_sockets, quiet;
 };
 
 /* What a value may be like. */
@@ -46,6 +46,7 @@ struct value_wish {
         size_t room;
         size_t most_handles;
         bool on_sockets; /* Ends have no lanes. */
+        bool quiet;
 };
 
 /* The same dice make the same value, but for its handles, which are made anew. */
@@ -56,8 +57,10 @@ void value_free(struct value *value);
 /* Whether this is what arrives of it at a reader with that type: its own, or one with other optionals at its end. Prints where it is not. */
 bool value_arrived(const struct value *value, const struct leat_type *type, const void *message);
 
-/* Whether each byte that a message points to can be read, and each of its booleans, enums, tags and `any`s is one. Adds up the bytes. */
-bool value_is_valid(const struct leat_type *type, const void *message, size_t *bytes);
+/* Whether each byte that a decoded message points to can be read and is where it may be, and each of its booleans, enums, tags and `any`s is
+ * one. *ret_items: bytes of its arrays. */
+bool value_is_valid(const struct leat_type *type, const void *message, const void *body, size_t body_size,
+                    size_t *ret_items);
 
 /* Whether two messages say the same; handles count as equal. */
 bool value_equal(const struct leat_type *type, const void *a, const void *b);

@@ -2,7 +2,7 @@
 
 import struct
 
-from leat_types import HANDLES, INTEGERS, MAX_CONTAINERS, MAX_NESTING, Enum, Malformed, Variant
+from leat_types import HANDLES, INTEGERS, MAX_CONTAINERS, MAX_NESTING, Enum, Malformed, Variant, nothing
 
 
 def shortest(value):
@@ -76,12 +76,12 @@ class Encoder:
         if kind == "boolean":
             return b"\xc3" if value else b"\xc2"
         if kind == "string":
-            return string(value.encode())
+            return string(value.encode(errors="surrogateescape"))
         if kind in ("bytes", "any"):
             return binary(value)
         if kind == "user":
             return self.message(field.type, value)
-        if kind in HANDLES and value is not None:
+        if kind in HANDLES and value is not None and value is not nothing:
             return shortest(self.number_of(value))
         return b"\xc0"
 
@@ -232,7 +232,8 @@ class Decoder:
             if self.body[self.offset:self.offset + 1] == b"\xc0":
                 return self.skip()
             self.array(1, 1)
-            return self.element(field)
+            value = self.element(field)
+            return nothing if value is None else value
         count = self.array(*((0, 2**32) if field.shape == "array" else (field.count, field.count)))
         return [self.element(field) for _ in range(count)]
 

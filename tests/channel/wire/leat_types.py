@@ -43,6 +43,13 @@ class Opaque:
 opaque = Opaque()
 
 
+class Nothing:
+    """In an optional that is there: a unit, or no handle. (None is an optional that is not there.)"""
+
+
+nothing = Nothing()
+
+
 class Field:
     """One element, or several: `shape` is "one", "optional", "array" or "fixed_array"."""
 
