@@ -632,6 +632,26 @@ class OwnKernel(unittest.TestCase):
             self.assertIsNone(read_to_end(nameless))
             self.assertEqual(kernel.process.wait(PATIENCE), 0)
 
+    def test_host_that_is_no_address_falls_back_to_loopback(self):
+        with Kernel(PROGRAMS, host="no.such.host") as kernel, Client(kernel, "First") as client:
+            client.shake_hands("First")
+        done = self.run_alone("--host", "no.such.host", "--port", "0")
+        self.assertIn("warning: host 'no.such.host' is no IP address; listening on 127.0.0.1", done.stderr)
+
+    def test_port_in_use_is_one_clear_line_and_its_own_exit_code(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            done = self.run_alone("--port", str(port))
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stdout, "")
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 1)
+        self.assertIn("port %d on 127.0.0.1 is in use" % port, lines[0])
+
+
+class Chaos(unittest.TestCase):
     def chaos_leaves_nothing_behind(self, lanes, steps):
         """Clients that send anything and go at any moment; afterwards all is as before."""
         chance = random.Random(4711)
@@ -652,24 +672,6 @@ class OwnKernel(unittest.TestCase):
         """From the start: one that came with the traffic would stay, and be descriptors more. A client costs a lane of 1 MiB each way, which
         takes ThreadSanitizer long: so there are fewer of them."""
         self.chaos_leaves_nothing_behind("always", 300)
-
-    def test_host_that_is_no_address_falls_back_to_loopback(self):
-        with Kernel(PROGRAMS, host="no.such.host") as kernel, Client(kernel, "First") as client:
-            client.shake_hands("First")
-        done = self.run_alone("--host", "no.such.host", "--port", "0")
-        self.assertIn("warning: host 'no.such.host' is no IP address; listening on 127.0.0.1", done.stderr)
-
-    def test_port_in_use_is_one_clear_line_and_its_own_exit_code(self):
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            taken.listen()
-            port = taken.getsockname()[1]
-            done = self.run_alone("--port", str(port))
-        self.assertEqual(done.returncode, 3)
-        self.assertEqual(done.stdout, "")
-        lines = done.stderr.splitlines()
-        self.assertEqual(len(lines), 1)
-        self.assertIn("port %d on 127.0.0.1 is in use" % port, lines[0])
 
 
 def read_text(path):
