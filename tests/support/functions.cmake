@@ -76,7 +76,7 @@ function(leat_test name)
         if(LEAT_TSAN)
                 return()
         endif()
-        leat_test_program(${name} SOURCES ${t_SOURCES} ${leat_support_dir}/criterion_watchdog.c
+        leat_test_program(${name} SOURCES ${t_SOURCES} $<TARGET_OBJECTS:leat_criterion_watchdog>
                 LIBRARIES ${t_LIBRARIES} PkgConfig::CRITERION)
         leat_register(${name} "${t_SECONDS}" $<TARGET_FILE:${name}> -j1)
 endfunction()
