@@ -29,7 +29,7 @@ static void choose(struct story *story) {
 
         story->lanes = lanes[random_below(story, 3)];
         story->options.capacity = capacities[random_below(story, 4)];
-        story->victim = random_below(story, ACTORS);
+        story->victim = (enum actor) random_below(story, ACTORS);
         story->death = random_below(story, 16) == 0 ? LIVES : KILLED;
         if (story->death == KILLED && one_in(story, 3))
                 story->death = one_in(story, 3) ? STOPPED_THEN_KILLED : STOPPED;
