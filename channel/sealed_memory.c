@@ -77,8 +77,12 @@ static int check_size(size_t size) {
         return is_more_than_there_is(size) ? -ENOMEM : 0;
 }
 
+/* EBUSY: the system itself holds a page for longer than it waits for it (memfd_wait_for_pins in its mm/memfd.c), to move it for
+ * example. To a caller it is memory that is not to be had now. */
 static int seal(int fd, int seals) {
-        return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+        if (fcntl(fd, F_ADD_SEALS, seals) == 0)
+                return 0;
+        return errno == EBUSY ? -ENOMEM : -errno;
 }
 
 /* Drops `n` written bytes from the front of the window; returns how many parts are left in it. */
