@@ -268,16 +268,49 @@ STAND_IN(int, setsockopt, int fd, int level, int option, const void *value, sock
 
 /* ---- packets ---- */
 
+/* A try never says EAGAIN where something is. */
+static bool is_impossible(int effect, int flags) {
+        if (effect != EAGAIN || !(flags & MSG_DONTWAIT))
+                return false;
+        take_back_hit();
+        return true;
+}
+
 STAND_IN(ssize_t, recv, int fd, void *to, size_t size, int flags) {
-        return fails(FAULT_recv) ? -1 : recv(fd, to, size, flags);
+        int effect = effect_on(FAULT_recv);
+
+        if (effect == 0 || is_impossible(effect, flags))
+                return recv(fd, to, size, flags);
+        errno = effect;
+        return -1;
 }
 
 STAND_IN(ssize_t, send, int fd, const void *from, size_t size, int flags) {
         return fails(FAULT_send) ? -1 : send(fd, from, size, flags);
 }
 
+/* The least buffer that a socket can have: SOCK_MIN_SNDBUF, see socket(7), less what the system keeps for itself. */
+#define ALWAYS_FITS 4096
+
+static bool fits(const struct msghdr *message) {
+        size_t size = 0;
+
+        for (size_t i = 0; i < message->msg_iovlen; i++)
+                size += message->msg_iov[i].iov_len;
+        return size <= ALWAYS_FITS;
+}
+
 STAND_IN(ssize_t, sendmsg, int fd, const struct msghdr *message, int flags) {
-        return fails(FAULT_sendmsg) ? -1 : sendmsg(fd, message, flags);
+        int effect = effect_on(FAULT_sendmsg);
+
+        if (effect == EMSGSIZE && fits(message)) {
+                take_back_hit();
+                effect = 0;
+        }
+        if (effect == 0)
+                return sendmsg(fd, message, flags);
+        errno = effect;
+        return -1;
 }
 
 /* What the system does when the table of descriptors is full: it hands over as many as fit, and drops the others. */
@@ -308,12 +341,12 @@ STAND_IN(ssize_t, recvmsg, int fd, struct msghdr *message, int flags) {
         int effect = effect_on(FAULT_recvmsg);
         ssize_t size;
 
-        if (effect != 0 && effect < FAULT_HALF) {
+        if (effect != 0 && effect < FAULT_HALF && !is_impossible(effect, flags)) {
                 errno = effect;
                 return -1;
         }
         size = recvmsg(fd, message, flags);
-        if (effect != 0 && size >= 0)
+        if (effect >= FAULT_HALF && size >= 0)
                 cut(message, effect == FAULT_SOME_CUT);
         return size;
 }
@@ -600,6 +633,9 @@ STAND_IN(long, syscall, long number, ...) {
                 break;
         case SYS_openat2:
                 call = FAULT_openat2;
+                break;
+        case SYS_pidfd_open:
+                call = FAULT_pidfd_open;
                 break;
         case SYS_write:
                 call = FAULT_write;

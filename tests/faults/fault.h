@@ -55,6 +55,7 @@ enum fault_effect {
         X(open, EMFILE, ENFILE, ENOMEM, EINTR, EACCES)                                                                 \
         X(openat, EMFILE, ENFILE, ENOMEM, EINTR, EACCES)                                                               \
         X(openat2, EMFILE, ENFILE, ENOMEM, EINTR, EACCES, EAGAIN)                                                      \
+        X(pidfd_open, EMFILE, ENFILE, ENOMEM)                                                                          \
         X(poll, EINTR, ENOMEM, FAULT_READY)                                                                            \
         X(posix_spawn_file_actions_adddup2, ENOMEM)                                                                    \
         X(posix_spawn_file_actions_init, ENOMEM)                                                                       \
@@ -66,7 +67,7 @@ enum fault_effect {
         X(pthread_cond_clockwait, FAULT_WOKEN)                                                                         \
         X(pthread_cond_wait, FAULT_WOKEN)                                                                              \
         X(pthread_create, EAGAIN)                                                                                      \
-        X(pwritev, EINTR, ENOSPC, ENOMEM, EIO, FAULT_HALF)                                                             \
+        X(pwritev, EINTR, ENOSPC, ENOMEM, FAULT_HALF)                                                                  \
         X(read, EINTR, EIO, FAULT_HALF)                                                                                \
         X(readdir, EIO)                                                                                                \
         X(realloc, ENOMEM)                                                                                             \

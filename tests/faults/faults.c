@@ -7,6 +7,7 @@
  * Without --runs all there are. A seed that was printed, with the same number of runs, chooses the same ones; a run that failed is
  * repeated by what it printed. */
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 #include <unistd.h>
 
 #include "fork.h"
-#include "messages.h"
 #include "scenario.h"
+#include "world.h"
 
 #define RUN_SECONDS 20
 
@@ -33,7 +34,17 @@ static size_t n_all, room_for_all;
 
 uint64_t last_number;
 
+static const struct scenario *const groups[] = { scenarios_of_messages, scenarios_of_handles };
+
 /* ---- in the child ---- */
+
+/* Where a scenario goes on that is over. */
+static jmp_buf over;
+static bool is_over;
+
+bool left_early(void) {
+        return is_over;
+}
 
 void judge(const char *file, int line, const char *step, int result, int tried, const int *allowed) {
         long hits = fault_hits();
@@ -42,8 +53,12 @@ void judge(const char *file, int line, const char *step, int result, int tried, 
         fault_lift();
         for (const int *one = allowed; *one != 0; one++)
                 is_allowed = is_allowed || *one == result;
-        if (is_allowed && hits > 0 && tried < 2)
-                return;
+        if (is_allowed && hits > 0 && tried < 2) {
+                if (result != LEAT_DISCONNECTED)
+                        return;
+                is_over = true;
+                longjmp(over, 1);
+        }
         fprintf(stderr, "%s:%d: %s: %s (%d)%s%s\n", file, line, step, leat_strerror(result), result,
                 hits > 0 ? "" : ", without a fault", tried < 2 ? "" : ", again");
         _exit(1);
@@ -79,6 +94,13 @@ static long descriptors(void) {
         return count_descriptors();
 }
 
+static void run_scenario(const struct scenario *scenario) {
+        is_over = false;
+        if (setjmp(over) == 0)
+                scenario->run();
+        world_close();
+}
+
 static void run_once(const struct fault *fault, const struct scenario *scenario) {
         long n_descriptors, n_allocations, n_mapped;
 
@@ -91,7 +113,7 @@ static void run_once(const struct fault *fault, const struct scenario *scenario)
         fault_start();
         if (fault)
                 fault_set(fault->call, fault->n, fault->effect, fault->lasting);
-        scenario->run();
+        run_scenario(scenario);
         fault_stop();
         ask_bystander();
         settle("descriptors", descriptors, n_descriptors);
@@ -131,7 +153,7 @@ static bool can_last(int effect) {
 static void add_scenario(const struct scenario *scenario) {
         struct fault fault = { .scenario = scenario, .call = FAULT_CALL_COUNT };
 
-        scenario->run();
+        run_scenario(scenario);
         run_once(NULL, scenario);
         for (fault.call = 0; fault.call < FAULT_CALL_COUNT; fault.call++)
                 for (fault.n = 1; fault.n <= fault_count(fault.call); fault.n++)
@@ -228,9 +250,10 @@ int main(int n_arguments, char **arguments) {
         }
         printf("seed %ju\n", (uintmax_t) random_state);
         (void) fork_generation(); /* Its page stays. */
-        for (const struct scenario *scenario = scenarios; scenario->name; scenario++)
-                if (strncmp(only, scenario->name, strcspn(only, ":")) == 0)
-                        add_scenario(scenario);
+        for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+                for (const struct scenario *scenario = groups[i]; scenario->name; scenario++)
+                        if (strncmp(only, scenario->name, strcspn(only, ":")) == 0)
+                                add_scenario(scenario);
         if (*only) {
                 size_t n_meant = 0;
 
