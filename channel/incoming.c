@@ -35,9 +35,10 @@ int incoming_take_from_socket(struct leat_receiver *receiver, struct incoming *r
 static int take_from_lane_socket(struct leat_receiver *receiver, struct lane_reader *lane,
                                  struct incoming *ret_incoming) {
         struct packet packet;
-        int r;
+        int r = lane_drain_bells(lane->socket);
 
-        (void) lane_drain_bells(lane->socket);
+        if (r < 0)
+                return r; /* A bell would be taken for it. */
         r = intake_receive(receiver, lane->socket, &packet, LEAT_NOW);
         if (r == LEAT_EMPTY)
                 return LEAT_DISCONNECTED;

@@ -5,6 +5,7 @@
 #include "lane.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,6 +18,9 @@
 #define OFFER_SIZE    (IDENTITY_SIZE + 16)
 #define MARKER_SIZE   IDENTITY_SIZE
 #define BARRIER_SIZE  (IDENTITY_SIZE + 8)
+
+/* Pauses of a millisecond until there is memory for a bell. */
+#define LONGEST_SHORTAGE 100
 
 #ifdef TSAN_IS_ON
 unsigned char tsan_lanes[256];
@@ -124,27 +128,50 @@ bool lane_is_new(int channel, int socket) {
                size == sizeof(own.sun_family) && lane_leads_away(channel, socket);
 }
 
+/* No memory for so little passes soon. */
+static bool is_shortage(int error) {
+        return error == ENOMEM || error == ENOBUFS;
+}
+
+static void pause_for_memory(void) {
+        const struct timespec pause = { .tv_nsec = 1000000 };
+
+        (void) ppoll(NULL, 0, &pause, NULL);
+}
+
+/* Who sleeps on the other side may never hear of what was written but by this bell. If it cannot be rung, the lane's end wakes
+ * them: that needs no memory. */
 int lane_ring_bell(int socket) {
         static const uint8_t bell = 'B';
+        int pauses = 0;
 
         for (;;) {
                 if (send(socket, &bell, sizeof(bell), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
                         return 0;
                 if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
                         return LEAT_DISCONNECTED;
-                if (errno != EINTR)
-                        return 0; /* Full of bells, or no memory: one that waits rings as well. */
+                if (errno == EINTR)
+                        continue;
+                if (!is_shortage(errno))
+                        return 0; /* Full of bells: one that waits rings as well. */
+                if (pauses++ == LONGEST_SHORTAGE) {
+                        (void) shutdown(socket, SHUT_RDWR);
+                        return LEAT_DISCONNECTED;
+                }
+                pause_for_memory();
         }
 }
 
-/* Takes one packet that was seen to be small, and what a stranger may have put beside it. */
-static void take_small(int socket, uint8_t *ret_byte) {
+/* Takes one packet that was seen to be small, and what a stranger may have put beside it. On anything but 0 it waits still. */
+static int take_small(int socket, uint8_t *ret_byte) {
         struct packet packet = { .data = ret_byte, .capacity = 1 };
+        int r = packet_receive(socket, &packet, PACKET_MAX_DESCRIPTORS, LEAT_NOW);
 
-        if (packet_receive(socket, &packet, PACKET_MAX_DESCRIPTORS, LEAT_NOW) != 0)
-                return;
+        if (r != 0)
+                return r;
         for (size_t i = 0; i < packet.n_fds; i++)
                 (void) descriptor_dispose(packet.fds[i]);
+        return 0;
 }
 
 static ssize_t size_of_next(int socket) {
@@ -157,15 +184,24 @@ static ssize_t size_of_next(int socket) {
         return size;
 }
 
-bool lane_drain_bells(int socket) {
+int lane_drain_bells(int socket) {
         uint8_t byte;
 
         for (;;) {
                 ssize_t size = size_of_next(socket);
+                int r;
 
-                if (size <= 0 || size >= PACKET_HEADER_SIZE)
-                        return size < 0 && errno == EAGAIN;
-                take_small(socket, &byte);
+                if (size >= PACKET_HEADER_SIZE)
+                        return LEAT_MORE;
+                if (size < 0 && errno == EAGAIN)
+                        return 0;
+                if (size < 0 && is_shortage(errno))
+                        return -errno;
+                if (size <= 0)
+                        return LEAT_DISCONNECTED;
+                r = take_small(socket, &byte);
+                if (r != 0 && r != LEAT_EMPTY)
+                        return r;
         }
 }
 
@@ -174,9 +210,10 @@ int lane_take_answer(int socket) {
         ssize_t size = size_of_next(socket);
 
         if (size < 0)
-                return errno == EAGAIN ? LEAT_EMPTY : LEAT_REFUSED;
+                return errno == EAGAIN || is_shortage(errno) ? LEAT_EMPTY : LEAT_REFUSED;
         if (size != 1)
                 return LEAT_REFUSED; /* The end, or something else that is no answer. */
-        take_small(socket, &answer);
+        if (take_small(socket, &answer) < 0)
+                return LEAT_EMPTY;
         return answer == LANE_ACCEPTED ? 0 : LEAT_REFUSED;
 }

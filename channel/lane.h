@@ -72,11 +72,11 @@ enum lane_answer { LANE_ACCEPTED = 'A', LANE_REFUSED = 'R' };
 /* Does not wait. 0: accepted; LEAT_EMPTY: no answer yet; LEAT_REFUSED. */
 int lane_take_answer(int socket);
 
-/* 0; LEAT_DISCONNECTED. A socket that is full of bells counts as rung. */
+/* 0; LEAT_DISCONNECTED. A socket that is full of bells counts as rung. Without memory it waits a little, and then ends the lane. */
 int lane_ring_bell(int socket);
 
-/* Takes away the bells that wait, but nothing else: a packet (of 24 bytes or more) stays where it is, and what is behind it. False:
- * there is something that is no bell, or the end. */
-bool lane_drain_bells(int socket);
+/* Takes away the bells that wait, but nothing else: a packet (of 24 bytes or more) stays where it is, and what is behind it. 0: nothing
+ * waits any more; LEAT_MORE: a packet does; LEAT_DISCONNECTED: the end; -ENOMEM, -ENOBUFS: bells may wait still. */
+int lane_drain_bells(int socket);
 
 #endif

@@ -134,14 +134,20 @@ int lane_writer_ring(struct lane_writer *lane) {
         return lane_ring_bell(lane->socket) == 0 ? 0 : end(lane);
 }
 
-/* Waits for a bell or the end. Returns whether one of them came. Nothing else ever comes back by this socket from who is honest; it
- * would keep the socket ready for ever. */
+/* Nothing but bells ever comes back by this socket from who is honest; it would keep the socket ready for ever. */
+static void drain(struct lane_writer *lane) {
+        if (lane_drain_bells(lane->socket) > 0)
+                (void) end(lane);
+}
+
+/* Waits for a bell or the end. Returns whether one of them came. */
 static bool sleep_on_socket(struct lane_writer *lane, const struct timespec *left) {
         struct pollfd poll_fd = { .fd = lane->socket, .events = POLLIN };
 
         if (ppoll(&poll_fd, 1, left, NULL) <= 0)
                 return false;
-        if (!lane_drain_bells(lane->socket) || (poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL)))
+        drain(lane);
+        if (poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL))
                 (void) end(lane);
         return true;
 }
@@ -374,7 +380,6 @@ bool lane_writer_has_room(struct lane_writer *lane) {
 }
 
 bool lane_writer_arm(struct lane_writer *lane) {
-        if (!lane_drain_bells(lane->socket))
-                (void) end(lane);
+        drain(lane);
         return !is_ended(lane) && ring_writer_arm(&lane->ring, lane->wanted);
 }
