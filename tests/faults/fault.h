@@ -78,7 +78,7 @@ enum fault_effect {
         X(rmdir, EBUSY, EROFS, EIO)                                                                                    \
         X(sched_getaffinity, EINVAL)                                                                                   \
         X(sem_clockwait, EINTR)                                                                                        \
-        X(send, EINTR, EAGAIN, ENOBUFS, ENOMEM, EPIPE, ECONNRESET)                                                     \
+        X(send, EINTR, ENOBUFS, ENOMEM, EPIPE, ECONNRESET)                                                     \
         X(sendmsg, EINTR, EAGAIN, ENOBUFS, ENOMEM, ETOOMANYREFS, EMSGSIZE, EPERM, EPIPE, ECONNRESET)                   \
         X(setsockopt, ENOMEM, ENOBUFS)                                                                                 \
         X(shutdown, ENOTCONN)                                                                                          \
