@@ -12,6 +12,7 @@
 
 #include "support.h"
 #include "transport.h"
+#include "type_tables.h"
 
 LEAT_MESSAGE(job, (u32, id), (string, text));
 LEAT_MESSAGE(new_job, (u32, id), (string, text), (optional, string, note), (optional, u64, size));
@@ -30,28 +31,12 @@ LEAT_MESSAGE(rich_offer, (u32, id), (optional, descriptor, file), (optional, des
 LEAT_MESSAGE(ask, (sender, job, to));
 LEAT_MESSAGE(new_ask, (sender, new_job, to));
 
-/* The newer program's table under the older one's name, as it would be if both were in files of their own. */
-static const struct leat_type *named(const struct leat_type *type, const char *name, struct leat_type *room, void **plan) {
-        *room = *type;
-        room->name = name;
-        room->plan = plan;
-        return room;
-}
-
-#define NEWER(function, T, name)                                        \
-        static const struct leat_type *function(void) {                 \
-                static struct leat_type room;                           \
-                static void *plan;                                      \
-                                                                        \
-                return room.plan ? &room : named(T##_type(), name, &room, &plan); \
-        }                                                               \
-        struct leat_type
-
-NEWER(newer_job, new_job, "job");
-NEWER(newer_tick, new_tick, "tick");
-NEWER(newer_hello, new_hello, "hello");
-NEWER(newer_offer, new_offer, "offer");
-NEWER(newest_offer, rich_offer, "offer");
+/* What the newer program has under the older one's names. */
+NAMED(newer_job, new_job, "job");
+NAMED(newer_tick, new_tick, "tick");
+NAMED(newer_hello, new_hello, "hello");
+NAMED(newer_offer, new_offer, "offer");
+NAMED(newest_offer, rich_offer, "offer");
 
 /* Its own type stands in the tree's rows, so they are copied too. */
 static const struct leat_type *newer_tree(void) {
@@ -60,7 +45,9 @@ static const struct leat_type *newer_tree(void) {
         static void *plan;
 
         if (!room.plan) {
-                (void) named(new_tree_type(), "tree", &room, &plan);
+                room = *new_tree_type();
+                room.name = "tree";
+                room.plan = &plan;
                 memcpy(fields, new_tree_type()->fields, sizeof(fields));
                 fields[1].type = newer_tree;
                 room.fields = fields;

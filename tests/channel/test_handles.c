@@ -30,21 +30,7 @@ LEAT_MESSAGE(reversed, (receiver, parcel, first), (sender, number, then), (recei
 
 LEAT_VARIANT(choice, (number, nothing_in_it), (parcel, box));
 
-static int before;
-
-static parcel_sender tx;
-static parcel_receiver rx;
-
-static void start(void) {
-        before = count_descriptors();
-        cr_assert_eq(parcel_channel(&tx, &rx), 0);
-}
-
-static void finish(void) {
-        parcel_sender_close(&tx);
-        parcel_receiver_close(&rx);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-}
+#include "one_channel.h" /* Of these parcels. */
 
 TestSuite(handles, .init = start, .fini = finish);
 

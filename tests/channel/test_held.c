@@ -16,20 +16,7 @@ LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(text, (string, words));
 LEAT_MESSAGE(parcel, (u32, id), (sender, number, end), (array, sender, number, all), (sender, text, other));
 
-static int before;
-static parcel_sender tx;
-static parcel_receiver rx;
-
-static void start(void) {
-        before = count_descriptors();
-        cr_assert_eq(parcel_channel(&tx, &rx), 0);
-}
-
-static void finish(void) {
-        parcel_sender_close(&tx);
-        parcel_receiver_close(&rx);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-}
+#include "one_channel.h" /* Of these parcels. */
 
 TestSuite(held, .init = start, .fini = finish);
 

@@ -12,6 +12,7 @@
 #include "stranger.h"
 #include "support.h"
 #include "transport.h"
+#include "type_tables.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(text, (u32, id), (string, words));
@@ -25,20 +26,6 @@ LEAT_MESSAGE(new_text, (u32, id), (string, words), (optional, string, note));
 LEAT_MESSAGE(other_new_text, (u32, id), (string, words), (optional, u32, count));
 LEAT_MESSAGE(new_number, (u64, value), (optional, u64, more));
 LEAT_MESSAGE(two_numbers, (u64, value), (u64, more));
-
-#define NAMED(function, T, as)                                          \
-        static const struct leat_type *function(void) {                 \
-                static struct leat_type room;                           \
-                static void *plan;                                      \
-                                                                        \
-                if (!room.plan) {                                       \
-                        room = *T##_type();                             \
-                        room.name = as;                                 \
-                        room.plan = &plan;                              \
-                }                                                       \
-                return &room;                                           \
-        }                                                               \
-        struct leat_type
 
 NAMED(newer_text, new_text, "text");
 NAMED(other_newer_text, other_new_text, "text");

@@ -15,6 +15,7 @@
 #include "stranger.h"
 #include "support.h"
 #include "transport.h"
+#include "type_tables.h"
 
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(text, (u32, id), (string, words), (array, number, numbers));
@@ -26,21 +27,7 @@ LEAT_DEFINE_MESSAGE(bundle, (u32, id), (sender, bundle, next));
 #define FOREVER leat_after_ms(30000)
 #define MIB     ((size_t) 1 << 20)
 
-static int before;
-
-static parcel_sender tx;
-static parcel_receiver rx;
-
-static void start(void) {
-        before = count_descriptors();
-        cr_assert_eq(parcel_channel(&tx, &rx), 0);
-}
-
-static void finish(void) {
-        parcel_sender_close(&tx);
-        parcel_receiver_close(&rx);
-        cr_assert_eq(settle_descriptors(before), before, "a descriptor leaked");
-}
+#include "one_channel.h" /* Of these parcels. */
 
 TestSuite(undecoded, .init = start, .fini = finish);
 
@@ -316,21 +303,6 @@ LEAT_MESSAGE(other_text, (u32, id), (string, words), (array, number, counts));
 LEAT_MESSAGE(old_tick, (u64, a));
 LEAT_MESSAGE(new_tick, (u64, a), (optional, sender, number, back));
 
-/* A table under another one's name, as it would be if both were in files of their own. */
-#define NAMED(function, T, as)                                          \
-        static const struct leat_type *function(void) {                 \
-                static struct leat_type room;                           \
-                static void *plan;                                      \
-                                                                        \
-                if (!room.plan) {                                       \
-                        room = *T##_type();                             \
-                        room.name = as;                                 \
-                        room.plan = &plan;                              \
-                }                                                       \
-                return &room;                                           \
-        }                                                               \
-        struct leat_type
-
 NAMED(newer_text, new_text, "text");
 NAMED(different_text, other_text, "text");
 NAMED(newer_tick, new_tick, "old_tick");
@@ -534,20 +506,26 @@ static void finish_two(void) {
 
 TestSuite(forward, .init = start_two, .fini = finish_two);
 
+/* It comes by the second channel as it went into the first, and nothing of it stays open. */
+static void expect_forwarded(struct full *full, const unsigned char *data, size_t size) {
+        parcel got;
+
+        cr_assert_eq(parcel_recv(rx2, &got, FOREVER), 0);
+        expect_full(full, &got, 3, data, size);
+        parcel_release(rx2);
+        expect_closed(full);
+}
+
 static void forward_full(size_t size) {
         unsigned char *data = make_pattern(size);
         leat_undecoded undecoded;
         struct full full;
-        parcel got;
 
         send_full(&full, 3, data, size);
         undecoded = take();
         cr_assert_eq(parcel_forward(tx2, &undecoded, FOREVER), 0);
         cr_assert_null(undecoded.object);
-        cr_assert_eq(parcel_recv(rx2, &got, FOREVER), 0);
-        expect_full(&full, &got, 3, data, size);
-        parcel_release(rx2);
-        expect_closed(&full);
+        expect_forwarded(&full, data, size);
         free(data);
 }
 
@@ -688,7 +666,6 @@ static void fail_and_go(size_t size) {
         unsigned char *data = make_pattern(size);
         leat_undecoded undecoded;
         struct full full;
-        parcel got;
 
         fill();
         send_full(&full, 3, data, size);
@@ -699,10 +676,7 @@ static void fail_and_go(size_t size) {
         empty();
         cr_assert_eq(parcel_forward(tx2, &undecoded, LEAT_NOW), 0);
         cr_assert_null(undecoded.object);
-        cr_assert_eq(parcel_recv(rx2, &got, FOREVER), 0);
-        expect_full(&full, &got, 3, data, size);
-        parcel_release(rx2);
-        expect_closed(&full);
+        expect_forwarded(&full, data, size);
         free(data);
 }
 

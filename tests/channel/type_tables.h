@@ -23,4 +23,19 @@
         }                                                                                          \
         struct leat_type
 
+/* The table of T under another one's name, as it would be if both were in files of their own. */
+#define NAMED(function, T, as)                                                                     \
+        static const struct leat_type *function(void) {                                            \
+                static struct leat_type room;                                                      \
+                static void *plan;                                                                 \
+                                                                                                   \
+                if (!room.plan) {                                                                  \
+                        room = *T##_type();                                                        \
+                        room.name = as;                                                            \
+                        room.plan = &plan;                                                         \
+                }                                                                                  \
+                return &room;                                                                      \
+        }                                                                                          \
+        struct leat_type
+
 #endif
