@@ -257,8 +257,10 @@ static void put_field(struct reference *to, const struct leat_field *row, const 
         if (row->shape == LEAT_SHAPE_optional)
                 items = message + row->value_offset;
         if (row->shape == LEAT_SHAPE_array) {
-                memcpy(&count, items + sizeof(void *), sizeof(count));
-                memcpy(&items, items, sizeof(items));
+                const unsigned char *array = items;
+
+                memcpy(&items, array, sizeof(void *));
+                memcpy(&count, array + sizeof(void *), sizeof(count));
         }
         put_array(to, count);
         for (size_t i = 0; i < count; i++)
