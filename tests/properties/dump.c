@@ -158,8 +158,10 @@ static void print_field_value(const struct leat_field *row, const unsigned char 
                 count = *items;
                 items = message + row->value_offset;
         } else if (row->shape == LEAT_SHAPE_array) {
-                memcpy(&count, items + sizeof(void *), sizeof(count));
-                memcpy(&items, items, sizeof(items));
+                const unsigned char *array = items;
+
+                memcpy(&items, array, sizeof(void *));
+                memcpy(&count, array + sizeof(void *), sizeof(count));
         }
         putchar('[');
         for (size_t i = 0; i < count; i++) {
