@@ -5,7 +5,8 @@
  * (enum leat_outcome, positive) or the negative of an errno; on anything but 0 the ret_… parameters are untouched
  * (but ret_sent of leat_sender_send_all).
  * A zero endpoint gives -EBADF. NULL for a type, a name or settings that have no default is -EINVAL; what messages and ret_… parameters
- * point to, and the variables that are given, taken from and closed, must be there, for that is not looked at. No call prints, exits, aborts, raises a signal or is a cancellation point. */
+ * point to, and the variables that are given, taken from and closed, must be there, for that is not looked at. No call
+ * prints, exits, aborts, raises a signal or is a cancellation point. */
 #ifndef LEAT_ENDPOINT_H
 #define LEAT_ENDPOINT_H
 
@@ -152,8 +153,9 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * A sender in it of whose channel this process holds a sender already (of the same type) costs no descriptor: it is a clone of that
  * one, with its options.
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH (which it also is when a
- * sender in it is said to be of another type than the one that is held of its channel), LEAT_VERSION_MISMATCH, LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the
- * next ones wait in the channel, and each attempt says so; near the limit also though the last message was released, see
+ * sender in it is said to be of another type than the one that is held of its channel), LEAT_VERSION_MISMATCH,
+ * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the next ones
+ * wait in the channel, and each attempt says so; near the limit also though the last message was released, see
  * leat_descriptor_number). -EINVAL: the receiver is of another type.
  *
  * -EBUSY: the receiver has or had lanes, and since a fork(2) another process goes on with it: the one that was first to
@@ -194,10 +196,10 @@ LEAT_PUBLIC uint64_t leat_receiver_lost(const struct leat_receiver *receiver);
 LEAT_PUBLIC int leat_receiver_versions(const struct leat_receiver *receiver, struct leat_versions *ret_versions);
 
 /* After LEAT_TYPE_MISMATCH from receiving, or from T_receiver_from_opaque: the last two types that did not match. Mostly they are not this
- * receiver's, but those of an end in the message and of the field that it came for, or of what is held here of its channel. Of the other type only a fingerprint comes, so its text
- * is there if this process has used that type itself, in whatever way. A message that has itself another tag than this channel's is the
- * work of no library's sender; its type is guessed by the tag. The texts belong to the library; both are valid until the next call on
- * this receiver. -ENODATA: there was none. */
+ * receiver's, but those of an end in the message and of the field that it came for, or of what is held here of its channel.
+ * Of the other type only a fingerprint comes, so its text is there if this process has used that type itself, in whatever
+ * way. A message that has itself another tag than this channel's is the work of no library's sender; its type is guessed by
+ * the tag. The texts belong to the library; both are valid until the next call on this receiver. -ENODATA: there was none. */
 LEAT_PUBLIC int leat_receiver_schemas(const struct leat_receiver *receiver, struct leat_schemas *ret_schemas);
 
 /* Closes and zeroes; NULL inside is fine. What waited unread is dropped, senders see LEAT_DISCONNECTED, unless another
@@ -206,7 +208,8 @@ LEAT_PUBLIC void leat_receiver_close(struct leat_receiver **receiver);
 
 /* A copy of a whole message that does not expire: its strings, bytes and arrays are allocated, its senders cloned,
  * its descriptors and memory duplicated. -EINVAL when a receiver is in it (it has one owner: take it first), or
- * an enum or a tag is out of range, or it is nested deeper than LEAT_MAX_NESTING; -EMFILE, -ENOMEM. The copy is the caller's; leat_message_free releases and zeroes it. */
+ * an enum or a tag is out of range, or it is nested deeper than LEAT_MAX_NESTING; -EMFILE, -ENOMEM. The copy is the caller's;
+ * leat_message_free releases and zeroes it. */
 LEAT_PUBLIC int leat_message_copy(const struct leat_type *type, const void *message, void *ret_copy);
 LEAT_PUBLIC void leat_message_free(const struct leat_type *type, void *copy);
 

@@ -21,8 +21,8 @@
 
 #define LEAT_NEED_SEMICOLON_ struct leat_type
 
-/* Endpoints are structs by value, so that every compiler refuses one type_'s for another's (for pointers, C compilers
- * only warn). `given` points to the giver's variable while the struct stands in a message_. */
+/* Endpoints are structs by value, so that every compiler refuses one type's for another's (for pointers, C compilers
+ * only warn). `given` points to the giver's variable while the struct stands in a message. */
 #define LEAT_END_STRUCTS_(T)                                                                            \
         typedef struct T##_sender {                                                                     \
                 struct leat_sender *object;                                                             \

@@ -53,9 +53,9 @@ LEAT_PUBLIC int leat_set_watch(leat_set set, int descriptor, short events, uint6
 /* -ENOENT when there is no such member. */
 LEAT_PUBLIC int leat_set_remove(leat_set set, uint64_t key);
 
-/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_WOKEN (see leat_set_wake). An empty set waits too. Where there are senders, or receivers
- * with lanes, waiting begins with up to 50 us of looking, or twice what wake-ups take where that is longer (at most 500 us),
- * unless that was in vain lately, or the other sides of all these run on the same CPU. */
+/* Waits until a member is ready. 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_WOKEN (see leat_set_wake). An empty set waits too. Where
+ * there are senders, or receivers with lanes, waiting begins with up to 50 us of looking, or twice what wake-ups take where
+ * that is longer (at most 500 us), unless that was in vain lately, or the other sides of all these run on the same CPU. */
 LEAT_PUBLIC int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline);
 
 /* Ends a wait, from any thread and from a signal handler: the one that is going on says LEAT_WOKEN, or if none is, the next one

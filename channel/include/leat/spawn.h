@@ -42,8 +42,8 @@ struct leat_process {
  * for it: when it ends, the other side sees LEAT_DISCONNECTED.
  *
  * 0; LEAT_FULL, LEAT_TIMEOUT (see the deadline); what execvpe(3) said, such as -ENOENT and -EACCES; -EINVAL (not one end, or no
- * program; `what` is NULL), -EBADF (an end that is zero), -EBUSY (a receiver that is in a set, or that another process goes on with since a fork; a sender with a
- * loan), -EAGAIN, -EMFILE, -ENFILE, -ENOMEM. */
+ * program; `what` is NULL), -EBADF (an end that is zero), -EBUSY (a receiver that is in a set, or that another process goes
+ * on with since a fork; a sender with a loan), -EAGAIN, -EMFILE, -ENFILE, -ENOMEM. */
 LEAT_PUBLIC int leat_spawn(const struct leat_spawn_options *what, struct leat_process *ret_process);
 
 /* The end that this program was started with, once: it is the caller's then. The first call takes LEAT_INHERITED out of the environment, so
