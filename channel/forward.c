@@ -52,7 +52,6 @@ int forward_wait(struct routes *routes, struct route *route) {
 }
 
 void forward_close(struct route *route) {
-        route->room = close_fd(route->room);
         leat_undecoded_close(&route->pending);
         leat_sender_close(&route->target);
 }

@@ -166,6 +166,7 @@ static void expect_disconnection(void) {
         cr_assert_eq(r, LEAT_DISCONNECTED, "%d", r);
         cr_assert_eq(try(), LEAT_DISCONNECTED);
         cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_FOREVER), LEAT_DISCONNECTED);
+        cr_assert_not(number_sender_is_connected(tx), "the channel's socket is open still");
 }
 
 Test(lane_strange_receiver, a_position_that_cannot_be_is_the_end) {
@@ -186,7 +187,9 @@ Test(lane_strange_receiver, a_position_that_goes_back_is_the_end) {
 
 Test(lane_strange_receiver, one_that_says_it_is_closed_is) {
         accept_lane();
+        cr_assert(number_sender_is_connected(tx));
         set_word(RING_READER_CLOSED, 2);
+        cr_assert_not(number_sender_is_connected(tx), "before anything is sent");
         cr_assert_eq(try(), LEAT_DISCONNECTED);
         set_word(RING_READER_CLOSED, 0);
         expect_disconnection();

@@ -162,11 +162,16 @@ static void refuse(leat_opaque_sender *some_tx, leat_opaque_receiver *some_rx, c
 Test(opaque, another_type_is_a_mismatch_and_the_opaque_end_stays) {
         leat_opaque_receiver some_rx = number_receiver_to_opaque(&rx);
         leat_opaque_sender some_tx = number_sender_to_opaque(&tx);
+        struct leat_schemas schemas = { NULL, NULL };
         text_receiver texts = { 0 };
         text_sender words = { 0 };
 
         cr_assert_eq(text_sender_from_opaque(&some_tx, &words), LEAT_TYPE_MISMATCH);
+        cr_assert_eq(leat_opaque_schemas(some_rx, &schemas), -ENODATA);
         cr_assert_eq(text_receiver_from_opaque(&some_rx, &texts), LEAT_TYPE_MISMATCH);
+        cr_assert_eq(leat_opaque_schemas(some_rx, &schemas), 0);
+        cr_assert_str_eq(schemas.ours, text_schema());
+        cr_assert_str_eq(schemas.theirs, number_schema());
         cr_assert_not(text_sender_is_set(words));
         cr_assert_not(text_receiver_is_set(texts));
         refuse(&some_tx, &some_rx, another_number()); /* Of the same name. */
