@@ -237,6 +237,7 @@ static int wait_for_room(struct lane_writer *lane, size_t size, leat_deadline de
                         return LEAT_DISCONNECTED;
                 if (deadline == LEAT_NOW || deadline_passed(deadline)) {
                         lane->wanted = size;
+                        lane->wants_socket = false;
                         ring_writer_tries(&lane->ring);
                         return deadline == LEAT_NOW ? LEAT_FULL : LEAT_TIMEOUT;
                 }
@@ -278,6 +279,8 @@ static int send_packet(struct lane_writer *lane, const struct transmission *tran
                 r = transmit(lane->socket, transmission, deadline);
         if (r == LEAT_DISCONNECTED)
                 return end(lane);
+        if (r == LEAT_FULL || r == LEAT_TIMEOUT)
+                lane->wants_socket = true;
         return r == 0 ? commit(lane, LANE_PACKET, 0, 0) : r;
 }
 
@@ -374,12 +377,24 @@ int lane_writer_send_loan(struct lane_writer *lane, uint8_t encoding, size_t siz
         return lane_writer_publish(lane);
 }
 
+static bool socket_has_room(const struct lane_writer *lane) {
+        struct pollfd poll_fd = { .fd = lane->socket, .events = POLLOUT };
+
+        return poll(&poll_fd, 1, 0) > 0;
+}
+
 bool lane_writer_has_room(struct lane_writer *lane) {
-        return is_ended(lane) || ring_has_room(&lane->ring, lane->wanted) ||
-               ring_look_for_room(&lane->ring, lane->wanted) || lane->ring.broken;
+        if (is_ended(lane))
+                return true;
+        if (lane->wants_socket)
+                return socket_has_room(lane);
+        return ring_has_room(&lane->ring, lane->wanted) || ring_look_for_room(&lane->ring, lane->wanted) ||
+               lane->ring.broken;
 }
 
 bool lane_writer_arm(struct lane_writer *lane) {
         drain(lane);
-        return !is_ended(lane) && ring_writer_arm(&lane->ring, lane->wanted);
+        if (is_ended(lane))
+                return false;
+        return lane->wants_socket ? !socket_has_room(lane) : ring_writer_arm(&lane->ring, lane->wanted);
 }

@@ -27,6 +27,7 @@ struct lane_writer {
         int socket;
         uint64_t barred; /* Up to here a barrier is in the channel's socket already; 0: nothing needs one. */
         size_t wanted;   /* What found no room last. */
+        bool wants_socket; /* It was a packet, and it was the socket that had none. */
         struct spinner spinner;
         struct lane_identity identity;
         struct fork_descriptor fork_descriptor;
@@ -152,7 +153,12 @@ bool lane_writer_has_room(struct lane_writer *lane);
 /* About to sleep until it does: false when it does now. */
 bool lane_writer_arm(struct lane_writer *lane);
 
-/* Becomes readable when room was waited for and came, or at the end. */
+/* Whether it is the socket that room is waited for in. */
+static inline bool lane_writer_wants_socket(const struct lane_writer *lane) {
+        return lane->wants_socket;
+}
+
+/* Becomes readable when room was waited for and came, or at the end; writable when it was the socket's. */
 static inline int lane_writer_socket(const struct lane_writer *lane) {
         return lane->socket;
 }

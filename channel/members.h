@@ -20,6 +20,7 @@ struct member {
         struct leat_receiver *receiver; /* Both NULL: only a descriptor. */
         struct leat_sender *sender;
         bool watches_lane; /* A sender: not the channel's socket any more. */
+        bool watches_room; /* In its lane's socket. */
         size_t n_lanes;    /* A receiver's that are watched. A sender may get a lane by any send: 1. */
         struct member *next, *previous; /* With lanes: in the ring of those that are. */
         uint32_t place;

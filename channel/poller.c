@@ -28,12 +28,12 @@ void poller_init(struct poller *poller) {
         *poller = (struct poller){ .fd = -1, .first_free = POLLER_NOWHERE };
 }
 
-static int watch(int epoll_fd, const struct poller *poller, uint32_t index) {
+static int control(int epoll_fd, int operation, const struct poller *poller, uint32_t index) {
         const struct poller_place *place = &poller->places[index];
         struct epoll_event event = { .events = place->events };
 
         event.data.u64 = (uint64_t) place->generation << 32 | index;
-        return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, place->fd, &event) < 0 ? -errno : 0;
+        return epoll_ctl(epoll_fd, operation, place->fd, &event) < 0 ? -errno : 0;
 }
 
 int poller_open(struct poller *poller) {
@@ -46,7 +46,7 @@ int poller_open(struct poller *poller) {
                 return -errno;
         for (uint32_t i = 0; i < poller->n_places; i++)
                 if (poller->places[i].fd >= 0) {
-                        int r = watch(fd, poller, i);
+                        int r = control(fd, EPOLL_CTL_ADD, poller, i);
 
                         if (r < 0)
                                 return r;
@@ -99,13 +99,22 @@ int poller_add(struct poller *poller, int fd, uint32_t events, unsigned kind, vo
         place->events = events;
         place->kind = kind;
         place->owner = owner;
-        r = watch(poller->fd, poller, index);
+        r = control(poller->fd, EPOLL_CTL_ADD, poller, index);
         if (r < 0) {
                 free_place(poller, index);
                 return r;
         }
         *ret_place = index;
         return 0;
+}
+
+int poller_change(struct poller *poller, uint32_t index, uint32_t events) {
+        int r = poller_open(poller);
+
+        if (r < 0)
+                return r;
+        poller->places[index].events = events;
+        return control(poller->fd, EPOLL_CTL_MOD, poller, index);
 }
 
 void poller_remove(struct poller *poller, uint32_t index) {

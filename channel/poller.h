@@ -45,6 +45,9 @@ int poller_open(struct poller *poller);
 int poller_add(struct poller *poller, int fd, uint32_t events, unsigned kind, void *owner,
                uint32_t *ret_place);
 
+/* Registers it for other events. 0; negative errno. */
+int poller_change(struct poller *poller, uint32_t place, uint32_t events);
+
 /* Before the descriptor is closed: a duplicate elsewhere would keep it in the epoll. */
 void poller_remove(struct poller *poller, uint32_t place);
 

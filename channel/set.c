@@ -201,22 +201,36 @@ void set_forget_socket(struct leat_receiver *receiver) {
         member->place = POLLER_NOWHERE;
 }
 
+/* Room in a lane's ring is told by a bell; that in its socket, where a packet has found none, by the system. Who reads bells makes room in
+ * the socket too, so it is not asked for without need. */
+static int watch_room(struct leat_set_members *set, struct member *member) {
+        const struct lane_writer *lane = member->sender->lane;
+        bool wants_socket = lane && lane_writer_wants_socket(lane);
+        uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (wants_socket ? EPOLLOUT : 0U);
+
+        if (member->watches_room == wants_socket)
+                return 0;
+        member->watches_room = wants_socket;
+        return poller_change(&set->poller, member->place, events);
+}
+
 int set_watch_sender(struct leat_set_members *set, struct member *member) {
         uint32_t place;
         int r;
 
         if (member->watches_lane == (member->sender->lane != NULL))
-                return 0;
+                return watch_room(set, member);
         r = member->sender->lane ? poller_add(&set->poller, lane_writer_socket(member->sender->lane),
                                               EPOLLIN | EPOLLRDHUP | EPOLLET, WATCHES_MEMBER, member, &place)
                                  : poller_add(&set->poller, member->sender->connection->fd, EPOLLOUT,
                                               WATCHES_MEMBER, member, &place);
         if (r < 0)
                 return r;
+        member->watches_room = false;
         poller_remove(&set->poller, member->place);
         member->place = place;
         member->watches_lane = !member->watches_lane;
-        return 0;
+        return watch_room(set, member);
 }
 
 static void forget_lanes(struct leat_receiver *receiver) {
