@@ -8,9 +8,6 @@
 #include "deadline.h"
 #include "set.h"
 
-/* A busy receiver looks at its sockets so often. */
-#define LOOK_NS INT64_C(50000)
-
 /* Looks in vain before a lane is armed. */
 #define FRUITLESS_LOOKS 1000
 
@@ -226,7 +223,7 @@ static int take_between_turns(struct leat_receiver *receiver, struct incoming *r
         struct lanes *lanes = receiver->lanes;
         int r;
 
-        if (deadline_now() - lanes->looked >= LOOK_NS) {
+        if (deadline_now() - lanes->looked >= LANES_LOOK_NS) {
                 r = look(receiver, LEAT_NOW);
                 if (r < 0)
                         return r;

@@ -17,6 +17,9 @@
 /* So many descriptors of the process's limit are left for everything else: who is short of them goes on without lanes. */
 #define LANES_SPARED_DESCRIPTORS 16
 
+/* Who is busy with lanes, a receiver or a set, looks at its sockets so often. */
+#define LANES_LOOK_NS INT64_C(50000)
+
 /* What one lane may say before it is another one's turn. A message costs its bytes and LANES_MESSAGE_COST. */
 #define LANES_TURN         ((int64_t) 256 << 10)
 #define LANES_MESSAGE_COST 4096

@@ -32,8 +32,10 @@ struct leat_set_members {
         void *tree;
         struct member *
                 turn; /* The members with lanes stand in a ring; this one is looked at next. NULL: there are none. */
-        unsigned until_look; /* So many answers more, then the sockets are looked at. */
-        unsigned gap;        /* So many the next time. */
+        unsigned until_look; /* So many answers more, then the clock is looked at, and perhaps the sockets. */
+        unsigned beyond;     /* So many more beyond these, then the sockets whatever the clock says. */
+        unsigned gap;        /* Both together, the next time. */
+        int64_t looked;      /* When the sockets were looked at last. */
         struct spinner spinner;
         struct wake wake;
         uint32_t wake_place;

@@ -11,9 +11,13 @@
 #include "members.h"
 #include "sender.h"
 
-/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing, after 2, 4 and at last so
- * many. */
+/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing, after 2, 4 and at last so many;
+ * and earlier when so much time has passed, for who takes long over each message must not keep those waiting who come by a
+ * socket: then the next gap is shorter again. */
 #define ANSWERS_BETWEEN_LOOKS 256
+
+/* The clock costs as much as an answer or two. */
+#define ANSWERS_BETWEEN_CLOCKS 16
 
 static bool is_ready_by_lane(const struct member *member) {
         if (member->sender)
@@ -57,6 +61,11 @@ static const struct member *next_event(struct leat_set_members *set) {
         return NULL;
 }
 
+static void count_answers(struct leat_set_members *set, unsigned n) {
+        set->until_look = n < ANSWERS_BETWEEN_CLOCKS ? n : ANSWERS_BETWEEN_CLOCKS;
+        set->beyond = n - set->until_look;
+}
+
 static const struct member *next_ready(struct leat_set_members *set) {
         const struct member *member = next_event(set);
 
@@ -66,16 +75,30 @@ static const struct member *next_ready(struct leat_set_members *set) {
         if (member)
                 set->until_look = set->until_look > 0 ? set->until_look - 1 : 0;
         else
-                set->until_look = set->gap = 1;
+                count_answers(set, set->gap = 1);
         return member;
+}
+
+static bool is_time_to_look(struct leat_set_members *set) {
+        if (set->beyond == 0 || deadline_now() - set->looked >= LANES_LOOK_NS)
+                return true;
+        count_answers(set, set->beyond);
+        return false;
 }
 
 /* Sockets get their turn between answers of lanes. */
 static int look(struct leat_set_members *set) {
         int r = poller_fetch(&set->poller, LEAT_NOW);
+        int64_t now = deadline_now();
 
-        set->gap = r > 0 ? 1 : set->gap < ANSWERS_BETWEEN_LOOKS ? set->gap * 2 : ANSWERS_BETWEEN_LOOKS;
-        set->until_look = set->gap = set->gap ? set->gap : 1;
+        if (r > 0 || set->gap == 0)
+                set->gap = 1;
+        else if (now - set->looked >= LANES_LOOK_NS)
+                set->gap = set->gap > 1 ? set->gap / 2 : 1;
+        else if (set->gap < ANSWERS_BETWEEN_LOOKS)
+                set->gap *= 2;
+        set->looked = now;
+        count_answers(set, set->gap);
         return r;
 }
 
@@ -185,7 +208,7 @@ static int wait_for_member(struct leat_set_members *set, uint64_t *ret_key, leat
                 return r;
         if (wake_take(&set->wake))
                 return LEAT_WOKEN;
-        if (set->turn && set->until_look == 0) {
+        if (set->turn && set->until_look == 0 && is_time_to_look(set)) {
                 (void) look(set);
                 has_waited = true;
         }
