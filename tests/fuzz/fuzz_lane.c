@@ -133,8 +133,7 @@ static void put_packet(struct play *play, struct input *input) {
         header.encoding = choose_encoding(play, input);
         put_header(&forged, &header);
         while (n_rows-- > 0)
-                put_row(&forged, &play->game.palette, 1 + choose(input, HANDLE_RECEIVER_WITH_LANES),
-                        peer_of_type());
+                put_row(&forged, &play->game.palette, choose(input, N_ROWS), peer_of_type());
         table_end = forged.bytes.size;
         header.n_handles = (uint16_t) forged.n_fds;
         size = take_piece(input, (size_t) take(input, 1), &piece);

@@ -64,8 +64,7 @@ static void send_message(struct game *game, struct input *input, struct forged *
                 header.encoding = (uint8_t) game->plan->encoding;
         put_header(forged, &header);
         while (n_rows-- > 0)
-                put_row(forged, &game->palette, 1 + choose(input, HANDLE_RECEIVER_WITH_LANES),
-                        peer_of_type());
+                put_row(forged, &game->palette, choose(input, N_ROWS), peer_of_type());
         table_end = forged->bytes.size;
         header.n_handles = (uint16_t) forged->n_fds;
         (void) take_body(input, forged);
@@ -95,8 +94,7 @@ static void send_sealed(struct game *game, struct input *input, struct forged *f
         put_header(forged, &header);
         add_fd(forged, -1);
         for (n_rows = choose(input, 3); n_rows > 0; n_rows--)
-                put_row(forged, &game->palette, 1 + choose(input, HANDLE_RECEIVER_WITH_LANES),
-                        peer_of_type());
+                put_row(forged, &game->palette, choose(input, N_ROWS), peer_of_type());
         table_end = forged->bytes.size;
         header.n_handles = (uint16_t) (forged->n_fds - 1);
         (void) take_body(input, forged);
@@ -281,6 +279,12 @@ static void seed_messages(fuzz_seed *seed) {
         BODY("\x96\1\xc4\1x\0\xc0\x90\xc0");
         ADD(0, RECEIVE);
         end(seed, "sealed");
+
+        begin(PARCEL, 0);
+        ADD(MESSAGE, 0, 2, 0, 0, 5);
+        BODY("\x96\1\xc4\1x\1\xc0\x90\xc0");
+        ADD(0, RECEIVE);
+        end(seed, "row_without_descriptor");
 
         /* Its sealed memory is nowhere: an offset to it was undefined once. */
         begin(PARCEL, 0);

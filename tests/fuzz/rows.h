@@ -55,18 +55,24 @@ static inline void put_lane(struct output *table) {
         put_little(table, 0, 6);
 }
 
+/* What put_row() can put: rows as there are, and one for which no descriptor comes. */
+#define N_ROWS (HANDLE_RECEIVER_WITH_LANES + 1)
+
 /* A row, and the descriptors that go with it. */
-static inline void put_row(struct forged *forged, struct palette *palette, unsigned row,
+static inline void put_row(struct forged *forged, struct palette *palette, unsigned choice,
                            const struct leat_type *type) {
         struct output *table = &forged->bytes;
+        unsigned row = choice + 1;
 
-        put_number(table, row, 1);
+        put_number(table, row < N_ROWS ? row : HANDLE_DESCRIPTOR, 1);
         switch (row) {
         case HANDLE_DESCRIPTOR:
                 add_fd(forged, palette_get(palette, NULL_DEVICE));
                 return;
         case HANDLE_MEMORY:
                 add_fd(forged, palette_get(palette, SEALED));
+                return;
+        case N_ROWS:
                 return;
         }
         put_number(table, 0, 1);

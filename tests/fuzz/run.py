@@ -1,10 +1,11 @@
 """Runs the fuzz targets under libFuzzer, two side by side, each for LEAT_FUZZ_SECONDS (600), and says how many inputs that were.
 
-usage: run.py [--build FOLDER] [TARGET…]
+usage: run.py [--short] [--build FOLDER] [TARGET…]
 
 FOLDER (build/fuzz) is configured with clang unless it has been, and only what is fuzzed is built there. Each target begins with its seeds and
-with what earlier runs have found to reach something new, which is kept in FOLDER/corpus. Exit code 1: something was found; the input
-is in FOLDER/findings, to be run by `FOLDER/tests/bin/fuzz_TARGET_libfuzzer FILE`, and with any compiler by `fuzz_TARGET FILE`.
+with what earlier runs have found to reach something new, which is kept in FOLDER/corpus; --short begins with the seeds, takes 5 seconds and
+keeps nothing. Exit code 1: something was found; the input is in FOLDER/findings, to be run by `FOLDER/tests/bin/fuzz_TARGET_libfuzzer FILE`,
+and with any compiler by `fuzz_TARGET FILE`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parent
 ROOT = SOURCE.parent.parent
@@ -29,9 +31,9 @@ def build(folder):
     subprocess.run(["cmake", "--build", folder, "--target", "fuzzers"], check=True)
 
 
-def run(folder, target, seconds):
+def run(folder, corpus, target, seconds):
     """The log, and whether nothing was found."""
-    corpus, findings = folder / "corpus" / target, folder / "findings"
+    corpus, findings = pathlib.Path(corpus) / target, folder / "findings"
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(exist_ok=True)
     command = [folder / "tests" / "bin" / f"fuzz_{target}_libfuzzer", corpus, SOURCE / "seeds" / target,
@@ -50,18 +52,11 @@ def number(pattern, log):
     return int(found[-1]) if found else 0
 
 
-def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "fuzz")
-    options.add_argument("targets", nargs="*")
-    options = options.parse_args()
-    targets = options.targets or sorted(file.stem.removeprefix("fuzz_") for file in SOURCE.glob("fuzz_*.c"))
-    seconds = int(os.environ.get("LEAT_FUZZ_SECONDS", "600"))
-    folder = options.build.absolute()
-    build(folder)
+def run_all(folder, corpus, targets, seconds):
+    """Whether nothing was found."""
     clean = True
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        runs = {target: pool.submit(run, folder, target, seconds) for target in targets}
+        runs = {target: pool.submit(run, folder, corpus, target, seconds) for target in targets}
         for target, result in runs.items():
             log, good = result.result()
             clean = clean and good
@@ -70,6 +65,21 @@ def main():
             print(f"fuzz_{target}: {number(r'number_of_executed_units: *([0-9]+)', log)} executions in {seconds} s, "
                   f"{number(r'cov: ([0-9]+)', log)} edges, {number(r'peak_rss_mb: *([0-9]+)', log)} MiB, "
                   f"{'no finding' if good else 'FOUND SOMETHING'}", flush=True)
+    return clean
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--short", action="store_true")
+    options.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "fuzz")
+    options.add_argument("targets", nargs="*")
+    options = options.parse_args()
+    targets = options.targets or sorted(file.stem.removeprefix("fuzz_") for file in SOURCE.glob("fuzz_*.c"))
+    seconds = int(os.environ.get("LEAT_FUZZ_SECONDS", "5" if options.short else "600"))
+    folder = options.build.absolute()
+    build(folder)
+    with tempfile.TemporaryDirectory() as nowhere:
+        clean = run_all(folder, nowhere if options.short else folder / "corpus", targets, seconds)
     return 0 if clean else 1
 
 
