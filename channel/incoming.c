@@ -37,7 +37,7 @@ static int take_from_lane_socket(struct leat_receiver *receiver, struct lane_rea
         struct packet packet;
         int r = lane_drain_bells(lane->socket);
 
-        if (r < 0)
+        if (r < 0 || r == LEAT_DISCONNECTED)
                 return r; /* A bell would be taken for it. */
         r = intake_receive(receiver, lane->socket, &packet, LEAT_NOW);
         if (r == LEAT_EMPTY)

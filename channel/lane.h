@@ -76,7 +76,7 @@ int lane_take_answer(int socket);
 int lane_ring_bell(int socket);
 
 /* Takes away the bells that wait, but nothing else: a packet (of 24 bytes or more) stays where it is, and what is behind it. 0: nothing
- * waits any more; LEAT_MORE: a packet does; LEAT_DISCONNECTED: the end; -ENOMEM, -ENOBUFS: bells may wait still. */
+ * waits any more; LEAT_MORE: a packet does; LEAT_DISCONNECTED: the end, or bells without end; -ENOMEM, -ENOBUFS: bells may wait still. */
 int lane_drain_bells(int socket);
 
 #endif
