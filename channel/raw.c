@@ -27,12 +27,16 @@ bool raw_drop_inherited_loan(struct leat_sender *sender) {
         return true;
 }
 
+/* Zeroed: what its borrower sends without having written it must not be what else was in this process's memory. (Of a lane the
+ * receiver sees every byte anyway, and none was ever anything but the channel's.) */
 static int loan_memory(struct leat_sender *sender, size_t size, void **ret_room) {
         int r = buffer_reserve(&sender->body, size > 0 ? size : 1);
 
-        if (r == 0)
-                *ret_room = sender->body.data;
-        return r;
+        if (r < 0)
+                return r;
+        memset(sender->body.data, 0, size);
+        *ret_room = sender->body.data;
+        return 0;
 }
 
 static void keep_loan(struct leat_sender *sender, void *room, size_t size, bool in_lane) {

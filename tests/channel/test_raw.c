@@ -1,6 +1,7 @@
 /* Raw bytes as messages: what is sent is what arrives, however it travels, also by loan and borrow. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,6 +180,28 @@ Test(raw, a_loan_is_sent_as_far_as_it_was_used) {
         }
         cr_assert_eq(leat_raw_recv(rx, &got, LEAT_NOW), LEAT_EMPTY);
         close_channel(&tx, &rx);
+}
+
+Test(raw, a_loan_that_is_not_written_holds_nothing_else_of_this_process) {
+        struct leat_channel_options options = { .lanes = LEAT_LANES_NEVER };
+        leat_raw_sender sender;
+        leat_raw_receiver receiver;
+        leat_raw got;
+        void *room;
+
+        cr_assert_eq(leat_raw_channel_with(&options, &sender, &receiver), 0);
+        (void) mallopt(M_PERTURB, 0x5a); /* What malloc gives is full of something. */
+        for (size_t size = 100; size <= 100000; size *= 10) {
+                cr_assert_eq(leat_loan(sender, size, &room, LEAT_NOW), 0);
+                cr_assert_eq(leat_loan_send(sender, size, LEAT_NOW), 0);
+                cr_assert_eq(leat_raw_recv(receiver, &got, LEAT_NOW), 0);
+                cr_assert_eq(got.size, size);
+                for (size_t i = 0; i < size; i++)
+                        cr_assert_eq(((const unsigned char *) got.data)[i], 0, "byte %zu of %zu", i, size);
+        }
+        (void) mallopt(M_PERTURB, 0);
+        leat_raw_sender_close(&sender);
+        leat_raw_receiver_close(&receiver);
 }
 
 Test(raw, while_a_loan_lasts_nothing_else_is_sent) {

@@ -39,10 +39,12 @@ typedef struct leat_raw {
 LEAT_DECLARE(leat_raw);
 LEAT_TYPE_(leat_raw, raw, 1, { "bytes", LEAT_KIND_bytes, LEAT_SHAPE_one, 1, 0, 0, sizeof(leat_raw), NULL });
 
-/* Lends room for a message of at most `size` bytes (1 GiB at most), aligned to 8 bytes, whose content is undefined. It lies in
+/* Lends room for a message of at most `size` bytes (1 GiB at most), aligned to 8 bytes, whose content is undefined, but nothing
+ * that did not belong to this channel before: what is sent without having been written tells nothing else. It lies in
  * the sender's lane when it has one and the room is at most half of the channel's capacity less 32 bytes (so that there is
  * room for the next while one is borrowed; a quarter or less lets both sides work at once); otherwise in memory of the
- * sender's own, and nothing is spared. Waits for room only in the first case.
+ * sender's own, and nothing is spared. Waits for room only in the first case. In the lane the receiver's process can see what is
+ * written, sent or not.
  *
  * There is one loan at a time. Until it is sent or cancelled every other sending by this sender, and another loan, is
  * -EBUSY; clones are not affected. Closing or giving the sender cancels it. The room is the caller's to write until then,
