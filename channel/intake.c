@@ -271,8 +271,10 @@ void intake_cut(struct leat_receiver *receiver) {
                 (void) shutdown(receiver->connection->fd, SHUT_RDWR);
 }
 
-static size_t most_descriptors(const struct leat_receiver *receiver) {
-        if (receiver_takes_descriptors(receiver->plan))
+/* A lane's socket has no such limit: what a newer writer has appended, which the channel's socket lets through, must not be refused once its
+ * sender has a lane. */
+static size_t most_descriptors(const struct leat_receiver *receiver, int fd) {
+        if (receiver_takes_descriptors(receiver->plan) || fd != receiver->connection->fd)
                 return PACKET_MAX_DESCRIPTORS;
         return connection_allows_lanes(receiver->connection) ? LANE_OFFER_DESCRIPTORS : 0;
 }
@@ -290,8 +292,9 @@ int intake_receive(struct leat_receiver *receiver, int fd, struct packet *packet
         packet->data = receiver->rooms[room].data;
         packet->capacity = PACKET_MAX_SIZE;
         packet->spares_room = fd == receiver->connection->fd;
-        r = packet_receive(fd, packet, most_descriptors(receiver), deadline);
+        r = packet_receive(fd, packet, most_descriptors(receiver, fd), deadline);
         receiver->counters.waits += packet->waited;
+        receiver->cut |= r == 0 && packet->fds_are_stuck;
         return r;
 }
 

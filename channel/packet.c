@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "deadline.h"
+#include "descriptor.h"
 #include "lane.h"
 
 /* A waiting sender looks up so often. A receiver that was lost inside unread messages (sent to itself, so to speak) is
@@ -242,6 +243,15 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
         return is_packet;
 }
 
+/* There is room for all that a packet can bring, though fewer are wanted: those that find no room the system closes itself, in the
+ * middle of recvmsg(2), and one of them may be slow to close (SO_LINGER). */
+static void dispose_beyond(struct packet *packet, size_t max_fds) {
+        packet->fds_are_stuck = false;
+        packet->fds_are_lost |= packet->n_fds > max_fds;
+        while (packet->n_fds > max_fds)
+                packet->fds_are_stuck |= descriptor_dispose(packet->fds[--packet->n_fds]) < 0;
+}
+
 /* The caller's room may hold a message that is still in use, which a packet about lanes must not end. */
 static void keep_start(struct packet *packet) {
         if (!packet->spares_room || !packet_is_about_lanes(packet))
@@ -260,15 +270,13 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
                                  { .iov_base = packet->data + start_size,
                                    .iov_len = packet->capacity - start_size } };
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control };
-        size_t control_size =
-                CMSG_SPACE(sizeof(struct ucred)) + (max_fds > 0 ? CMSG_LEN(sizeof(int) * max_fds) : 0);
         int flags = MSG_CMSG_CLOEXEC | (deadline == LEAT_FOREVER ? 0 : MSG_DONTWAIT);
         ssize_t size;
         int r;
 
         packet->waited = false;
         for (;;) {
-                message.msg_controllen = control_size;
+                message.msg_controllen = sizeof(control);
                 size = recvmsg(fd, &message, flags);
                 if (size >= 0)
                         break;
@@ -282,6 +290,7 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
         keep_start(packet);
         packet->too_long = message.msg_flags & MSG_TRUNC;
         packet->fds_are_lost = message.msg_flags & MSG_CTRUNC;
+        dispose_beyond(packet, max_fds);
         return 0;
 }
 

@@ -42,9 +42,10 @@ static inline size_t packet_room_size(size_t size) {
 #define PACKET_MAX_DESCRIPTORS 253
 
 enum packet_kind {
-        PACKET_MESSAGE = 1,  /* Table and body follow. */
-        PACKET_SEALED = 2,   /* Table and body are in sealed memory, the first descriptor. */
-        PACKET_GREETING = 3, /* A client's first packet to a server: the body is its type's fingerprint and text. */
+        PACKET_MESSAGE = 1, /* Table and body follow. */
+        PACKET_SEALED = 2,  /* Table and body are in sealed memory, the first descriptor. */
+        PACKET_GREETING =
+                3, /* A client's first packet to a server: the body is its type's fingerprint and text. */
         PACKET_OFFER = 4, /* These three are about lanes, see lane.h. An offer comes with two descriptors. */
         PACKET_MARKER = 5,
         PACKET_BARRIER = 6
@@ -84,10 +85,11 @@ struct packet {
         size_t size;
         size_t n_fds;
         int fds[PACKET_MAX_DESCRIPTORS];
-        bool spares_room;  /* Asked for by the caller: packets about lanes are in `start` alone. */
-        bool too_long;     /* It did not fit the room. */
-        bool fds_are_lost; /* Not all descriptors arrived. */
-        bool waited;       /* Whatever came of it. As *waits of packet_send(). */
+        bool spares_room;   /* Asked for by the caller: packets about lanes are in `start` alone. */
+        bool too_long;      /* It did not fit the room. */
+        bool fds_are_lost;  /* Not all descriptors arrived. */
+        bool fds_are_stuck; /* Of those beyond what was asked for there are some that cannot even be closed. */
+        bool waited;        /* Whatever came of it. As *waits of packet_send(). */
 };
 
 /* An offer, a marker or a barrier, by what it says it is. */
@@ -103,8 +105,8 @@ void packet_prepare_sending(int fd);
 /* Lets the system look for receivers that were lost inside unread messages. Who waits for a receiver calls it now and then. */
 void packet_start_collector(void);
 
-/* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's. 0; LEAT_EMPTY,
- * LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
+/* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's; the others are disposed of, and lost.
+ * 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
 int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline);
 
 /* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative errno. *waited becomes true

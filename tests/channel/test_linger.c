@@ -12,10 +12,15 @@
 #include "packet.h"
 #include "receiver.h"
 #include "sender.h"
+
+#include "newcomer.h"
+#include "stranger.h"
 #include "support.h"
+#include "transport.h"
 
 LEAT_MESSAGE(note, (u32, id), (descriptor, file));
 LEAT_MESSAGE(parcel, (receiver, note, notes));
+LEAT_MESSAGE(count, (u64, value));
 
 enum { LINGER_S = 60, PROMPT_S = 30 };
 
@@ -166,5 +171,60 @@ Test(linger, does_not_hold_who_drops_a_socket_with_it_unread) {
         note_sender_close(&inner);
         note_sender_close(&tx);
         note_receiver_close(&rx);
+        let_go(before);
+}
+
+/* A packet with three descriptors, the last of which nobody else has, and which is slow to close. */
+static void send_three(int fd, const struct leat_type *type, enum packet_kind kind, uint8_t encoding,
+                       const void *body, size_t body_size) {
+        struct forgery forgery = forge(type, kind, encoding, body, body_size);
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        int fds[] = { null, null, lingering_socket() };
+
+        forgery.fds = fds;
+        forgery.n_fds = 3;
+        cr_assert_geq(send_forgery(fd, &forgery), 0);
+        close(fds[2]);
+        close(null);
+}
+
+Test(linger, does_not_hold_who_takes_no_descriptors_from_whom_some_came) {
+        int before = count_descriptors();
+        count_sender tx;
+        count_receiver rx;
+        count got;
+        int64_t begun;
+
+        if (lanes_never() && system_knows_passrights())
+                cr_skip_test("the system lets none in");
+
+        cr_assert_eq(
+                count_channel_with(&(struct leat_channel_options){ .lanes = LEAT_LANES_AUTOMATIC }, &tx, &rx),
+                0);
+        send_three(tx.object->connection->fd, count_type(), PACKET_MESSAGE, ENCODING_PLAIN, "12345678", 8);
+        begun = seconds();
+        cr_assert_eq(count_recv(rx, &got, LEAT_NOW), LEAT_MALFORMED);
+        cr_assert_lt(seconds() - begun, PROMPT_S);
+        count_sender_close(&tx);
+        count_receiver_close(&rx);
+        let_go(before);
+}
+
+Test(linger, does_not_hold_a_server_that_is_greeted_with_it) {
+        int before = count_descriptors(), client;
+        note_server_end server;
+        note_receiver rx;
+        note got;
+        int64_t begun;
+
+        cr_assert_eq(note_server(&server), 0);
+        client = newcomer(note_server_name(server));
+        send_three(client, note_type(), PACKET_GREETING, 0, "", 0);
+        begun = seconds();
+        cr_assert_eq(note_accept(server, &rx, &got, LEAT_NOW), LEAT_EMPTY);
+        cr_assert_lt(seconds() - begun, PROMPT_S);
+        cr_assert(is_turned_away(client));
+        close(client);
+        note_server_close(&server);
         let_go(before);
 }
