@@ -132,8 +132,9 @@ class Battery:
             print(f"neighbours: beats {self.n_beats}, latency: median {medians[len(medians) // 2]} us, worst median {medians[-1]} us, "
                   f"worst {self.most_us} us; most packets taken while one waited: {self.passed}")
         print(f"deadlines: none early, the latest {self.latest_us} us late" if not self.failures else f"failures {len(self.failures)}")
-        for name, reason in sorted(self.skipped.items()):
-            print(f"skipped: {name}: {reason}")
+        for reason in sorted(set(self.skipped.values())):
+            names = sorted(name for name in self.skipped if self.skipped[name] == reason)
+            print(f"skipped, {reason}: {len(names)} cases: {'; '.join(names[:8])}{'; …' if len(names) > 8 else ''}")
 
 
 def run_all(arguments, cases):

@@ -37,7 +37,7 @@ from leat_types import MESSAGEPACK, PLAIN, RAW, Enum, Message, Variant, encode, 
 
 OK, EMPTY, FULL, TIMEOUT, DISCONNECTED, TYPE_MISMATCH, MALFORMED, TOO_LARGE, NO_DESCRIPTORS, REFUSED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 VERSION_MISMATCH = 12
-PATIENCE = 30  # Seconds: nothing takes so long but what hangs.
+PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", 30))  # Seconds: nothing takes so long but what hangs.
 CHANNEL_WAYS = ("alone", "undecoded", "opaque", "set", "router")
 SERVER_WAYS = ("oneshot", "listen", "set-oneshot", "set-listen")
 # The library's least packet of a set's turn: a lane's messages are asked for this often before others' sockets are.
@@ -104,8 +104,8 @@ def server_case(name, type="parcel", answer=None, ways=SERVER_WAYS, memory=64, n
 # ---- the attacker ----
 
 class Attacker:
-    def __init__(self, case_, place, grants_lanes):
-        self.case, self.type = case_, case_.type
+    def __init__(self, case_, way, place, grants_lanes):
+        self.case, self.way, self.type = case_, way, case_.type
         self.sock = place if isinstance(place, socket.socket) else None
         self.path = place if isinstance(place, str) else None
         self.grants_lanes = grants_lanes  # False: the victim's library was told never to.
@@ -165,11 +165,11 @@ class Attacker:
         return thing
 
     def at_end(self, function):
-        """Called when the victim has finished the case, before its descriptors are counted."""
+        """Called when the victim has finished the case, before its descriptors are counted; what was said first is done first."""
         self.last.append(function)
 
     def let_go(self):
-        for function in reversed(self.last):
+        for function in self.last:
             function()
         for thing in reversed(self.kept):
             if isinstance(thing, int):
@@ -275,9 +275,9 @@ class Victim:
         self.control.close()
 
     def bury(self):
-        self.control.close()
         self.process.kill()
         self.process.wait()
+        self.control.close()
 
 
 # ---- one run of one case ----
@@ -299,7 +299,7 @@ class Run:
         descriptors, resident = self.victim.descriptors(), self.victim.memory("VmRSS")
         self.victim.forget_peak()
         place = self.victim.open(self.case, self.way)
-        a = self.attacker = Attacker(self.case, place, self.grants_lanes)
+        a = self.attacker = Attacker(self.case, self.way, place, self.grants_lanes)
         try:
             self.victim.tell(f"run {self.mark}")
             self.case.body(a)
