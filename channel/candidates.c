@@ -1,7 +1,7 @@
 /* Whoever connects has to greet with its type and send a first message before it is taken, so that neither silence nor rubbish uses a
  * one-shot server up, or keeps one for many from those behind it. They stand side by side: each is heard when it has something to say,
  * and costs nothing while it is silent but its place. When all places are taken, the one that has kept silent longest makes room, so
- * that silent ones cannot keep a real one out.
+ * that silent ones cannot keep a real one out, whether they have greeted or not.
  *
  * A candidate is a receiver already, but one that grants no lanes: what a stranger can make us map is kept for those who are accepted. */
 #include "candidates.h"
@@ -46,6 +46,7 @@ static struct leat_receiver *forget(struct candidates *candidates, struct candid
         poller_remove(&candidates->poller, candidate->place);
         TAILQ_REMOVE(list_of(candidates, candidate), candidate, entry);
         candidates->count--;
+        candidates->n_introduced -= candidate->has_greeted;
         receiver->lane_limit = candidate->lane_limit;
         free(candidate);
         return receiver;
@@ -83,16 +84,24 @@ static bool has_something_to_say(const struct candidate *candidate) {
         return poll(&poll_fd, 1, 0) > 0;
 }
 
-static struct candidate *find_silent(struct candidates *candidates) {
+static struct candidate *find_silent_in(struct candidate_list *list) {
         struct candidate *candidate;
 
-        TAILQ_FOREACH(candidate, &candidates->silent, entry)
-        if (!has_something_to_say(candidate))
-                return candidate;
-        TAILQ_FOREACH(candidate, &candidates->introduced, entry)
+        TAILQ_FOREACH(candidate, list, entry)
         if (!has_something_to_say(candidate))
                 return candidate;
         return NULL;
+}
+
+/* Who has greeted stays longer, but those who have hold half of the places at the most: in the others one has time to greet. */
+static struct candidate *find_silent(struct candidates *candidates) {
+        bool introduced_go_first = candidates->n_introduced > candidates->limit / 2;
+        struct candidate *candidate =
+                find_silent_in(introduced_go_first ? &candidates->introduced : &candidates->silent);
+
+        return candidate
+                       ? candidate
+                       : find_silent_in(introduced_go_first ? &candidates->silent : &candidates->introduced);
 }
 
 bool candidates_have_room(struct candidates *candidates) {
@@ -126,6 +135,7 @@ static int take_greeting(struct candidates *candidates, struct candidate *candid
                 return r;
         TAILQ_REMOVE(&candidates->silent, candidate, entry);
         candidate->has_greeted = true;
+        candidates->n_introduced++;
         TAILQ_INSERT_TAIL(&candidates->introduced, candidate, entry);
         return 0;
 }

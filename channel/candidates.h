@@ -22,6 +22,7 @@ struct candidates {
         struct candidate_list silent;       /* The longest silent first. */
         struct candidate_list introduced;   /* They have greeted. */
         size_t count;
+        size_t n_introduced;
         size_t limit;
         struct mismatch mismatch; /* Of the last one that had another type than ours. */
         uint8_t other_version;    /* Of the last one that had another than ours; 0: none had. */

@@ -100,6 +100,30 @@ Test(listen_strangers, who_has_greeted_stays_longer_than_who_has_not) {
         serves(1);
 }
 
+Test(listen_strangers, those_who_have_greeted_and_keep_silent_leave_the_others_time_to_greet) {
+        int greeted[8], fresh[3];
+
+        reopen(6);
+        for (int i = 0; i < 8; i++) {
+                greeted[i] = newcomer(request_server_name(server));
+                greet(greeted[i], request_type());
+        }
+        cr_assert_eq(accept_now(), LEAT_EMPTY);
+        for (int i = 0; i < 3; i++) {
+                fresh[i] = newcomer(request_server_name(server));
+                cr_assert_eq(accept_now(), LEAT_EMPTY);
+        }
+        for (int i = 0; i < 3; i++)
+                cr_assert(!is_turned_away(fresh[i]), "number %d", i);
+        for (int i = 0; i < 8; i++)
+                cr_assert_eq(is_turned_away(greeted[i]), i < 5, "number %d", i);
+        for (int i = 0; i < 3; i++)
+                close(fresh[i]);
+        for (int i = 0; i < 8; i++)
+                close(greeted[i]);
+        serves(1);
+}
+
 Test(listen_strangers, who_has_something_to_say_is_heard_before_making_room) {
         request_sender tx[20];
         request got;
