@@ -1,10 +1,10 @@
 """Runs hostile peers (see hostile.py) against the victim.
 
-    python3 battery.py VICTIM [--short] [--all-transports] [--seed N] [--sample N] [--only WORDS] [--way WAY] [--repeat N] [--sanitized]
+    python3 battery.py VICTIM [--short] [--all-transports] [--seed N] [--sample N] [--only WORDS] [--file WORD] [--way WAY] [--repeat N] [--sanitized]
                               [--list] [--scribbles N]
 
 Without options: every case in every way. --short: every case once, received from alone (a server's: one of the ways, by the seed), and a
-sample of them in the set. --scribbles: rounds of each case that scribbles at random (scribble.py). --only: cases with these words in their names. The transport is LEAT_LANES, as ever, or one after the other.
+sample of them in the set. --scribbles: rounds of each case that scribbles at random (scribble.py). --only: cases with these words in their names; --file: those of such a file. The transport is LEAT_LANES, as ever, or one after the other.
 """
 
 import argparse
@@ -37,6 +37,7 @@ def read_arguments():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--sample", type=int, default=12)
     parser.add_argument("--only", default="")
+    parser.add_argument("--file", default="")
     parser.add_argument("--way", default=None)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--sanitized", action="store_true")
@@ -50,25 +51,46 @@ def read_arguments():
     return arguments
 
 
+TRANSPORTS = ("never", "always", "automatic")  # What LEAT_LANES says.
+
+
 def choose(arguments, cases):
-    """Pairs of a case and a way, in the order in which they are to be run."""
-    dice = random.Random(arguments.seed)
+    """Triples of a transport, a case and a way, in the order in which they are to be run."""
+    transports = TRANSPORTS if arguments.all_transports else (os.environ.get("LEAT_LANES", "automatic"),)
+    everything = [(transport, case, way) for transport in transports for case in cases for way in case.ways
+                  if arguments.way in (None, way)]
     if not arguments.short:
-        return [(case, way) for case in cases for way in case.ways]
-    pairs = [(case, dice.choice([way for way in case.ways if not way.startswith("set")] or case.ways) if case.is_server
-              else case.ways[0]) for case in cases]
-    in_sets = [(case, way) for case in cases for way in case.ways if way.startswith("set")]
-    return pairs + dice.sample(in_sets, min(arguments.sample, len(in_sets)))
+        return everything * arguments.repeat
+    dice = random.Random(arguments.seed)
+    chosen = [choose_one(dice, transports, case) for case in cases]
+    in_sets = [triple for triple in everything if triple[2].startswith("set")]
+    chosen += dice.sample(in_sets, min(arguments.sample, len(in_sets)))
+    return sorted(chosen, key=lambda triple: transports.index(triple[0]))
+
+
+def choose_one(dice, transports, case):
+    """One run of a case, over one of the transports that it can be run over, if there is one."""
+    ways = [way for way in case.ways if not way.startswith("set")] if case.is_server else case.ways[:1]
+    able = [transport for transport in transports if not reason_against(case, transport)]
+    return dice.choice(able or transports), case, dice.choice(ways or case.ways)
+
+
+def reason_against(case, transport):
+    """Why it cannot be run here over this transport, or None."""
+    os.environ["LEAT_LANES"] = transport
+    return case.needs() if case.needs else None
 
 
 class Battery:
-    def __init__(self, arguments):
-        self.arguments = arguments
+    """Of one transport."""
+
+    def __init__(self, arguments, transport):
+        self.arguments, self.transport = arguments, transport
         self.victims = {}
         self.failures, self.skipped = [], {}
         self.n_runs = self.n_packets = self.n_beats = 0
         self.medians, self.most_us, self.passed, self.latest_us = [], 0, 0, 0
-        self.grants_lanes = os.environ.get("LEAT_LANES") != "never"
+        self.grants_lanes = transport != "never"
 
     def victim(self, way):
         """The one for this way; those in sets have neighbours."""
@@ -89,7 +111,7 @@ class Battery:
         self.victims.pop(n).bury()
 
     def run(self, case, way):
-        reason = case.needs() if case.needs else None
+        reason = reason_against(case, self.transport)
         if reason:
             self.skipped[case.name] = reason
             return
@@ -102,6 +124,8 @@ class Battery:
             self.lose(way)
             return
         self.note(run)
+        if case.spoils:
+            self.end_victim(N_NEIGHBOURS if way.startswith("set") else 0)
 
     def note(self, run):
         self.n_runs += 1
@@ -113,17 +137,22 @@ class Battery:
             self.most_us = max(self.most_us, run.figures.most_us)
             self.passed = max(self.passed, run.figures.passed)
 
+    def end_victim(self, n):
+        victim = self.victims.pop(n)
+        try:
+            victim.end()
+        except Exception as error:
+            self.failures.append(("the end of the victim", str(error)))
+            print(f"FAILED: the end of the victim: {error}", flush=True)
+            victim.bury()
+
     def end(self):
-        for victim in self.victims.values():
-            try:
-                victim.end()
-            except Exception as error:
-                self.failures.append(("the end of the victim", str(error)))
-                victim.bury()
+        for n in list(self.victims):
+            self.end_victim(n)
 
     def tell(self, n_cases, seconds):
         print(f"cases {n_cases}, runs {self.n_runs}, packets {self.n_packets}, seed {self.arguments.seed}, {seconds:.1f} s, "
-              f"transport {os.environ.get('LEAT_LANES', 'automatic')}")
+              f"transport {self.transport}")
         if Settings.n_rounds > 0:
             print(f"scribbled rings {Settings.n_rounds}, stores {Settings.n_stores}")
             Settings.n_rounds = Settings.n_stores = 0
@@ -137,29 +166,27 @@ class Battery:
             print(f"skipped, {reason}: {len(names)} cases: {'; '.join(names[:8])}{'; …' if len(names) > 8 else ''}")
 
 
-def run_all(arguments, cases):
+def run_all(arguments, transport, pairs):
     """Returns whether all was well, and something was done at all."""
-    battery, begun = Battery(arguments), time.monotonic()
-    for case, way in choose(arguments, cases) * arguments.repeat:
-        if arguments.way in (None, way):
-            battery.run(case, way)
+    battery, begun = Battery(arguments, transport), time.monotonic()
+    for case, way in pairs:
+        battery.run(case, way)
     battery.end()
-    battery.tell(len(cases), time.monotonic() - begun)
+    battery.tell(len({case.name for case, _ in pairs}), time.monotonic() - begun)
     return not battery.failures and battery.n_runs > 0
 
 
 def main():
     arguments = read_arguments()
-    cases = [case for case in hostile.CASES if arguments.only in case.name]
+    cases = [case for case in hostile.CASES if arguments.only in case.name and arguments.file in case.file]
     if arguments.list:
         print("\n".join(f"{case.name}: {', '.join(case.ways)}" for case in cases))
         return 0
-    if not arguments.all_transports:
-        return 0 if run_all(arguments, cases) else 1
-    went_well = True
-    for transport in ("never", "always", "automatic"):
+    chosen = choose(arguments, cases)
+    went_well = bool(chosen)
+    for transport in dict.fromkeys(transport for transport, _, _ in chosen):
         os.environ["LEAT_LANES"] = transport
-        went_well = run_all(arguments, cases) and went_well
+        went_well = run_all(arguments, transport, [triple[1:] for triple in chosen if triple[0] == transport]) and went_well
     return 0 if went_well else 1
 
 

@@ -364,7 +364,7 @@ def silent_unread(a):
         a.at_end(other.close)
 
 
-@case("files whose close never returns, more than are waited for", needs=needs_fuse, ways=("alone", "undecoded", "set"))
+@case("files whose close never returns, more than are waited for", needs=needs_fuse, ways=("alone", "undecoded", "set"), spoils=True)
 def silent_flood(a):
     fd = silent_file(a)
     try:

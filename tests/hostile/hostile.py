@@ -78,20 +78,21 @@ def value_of(type_, id_, **fields):
 # ---- cases ----
 
 class Case:
-    def __init__(self, name, body, type, answer, ways, options, memory, needs, is_server):
+    def __init__(self, name, body, type, answer, ways, options, memory, needs, is_server, spoils=False):
         self.name, self.body, self.type, self.answer = name, body, type, answer
-        self.ways, self.options, self.memory, self.needs, self.is_server = ways, options, memory, needs, is_server
+        self.file = body.__module__
+        self.ways, self.options, self.memory, self.needs, self.is_server, self.spoils = ways, options, memory, needs, is_server, spoils
 
 
 CASES = []
 
 
-def case(name, type="parcel", answer=MALFORMED, ways=CHANNEL_WAYS, options="", memory=64, needs=None):
-    """`options` are the channel's: "limit=1000 handles=3 lanes=never"."""
+def case(name, type="parcel", answer=MALFORMED, ways=CHANNEL_WAYS, options="", memory=64, needs=None, spoils=False):
+    """`options` are the channel's: "limit=1000 handles=3 lanes=never". `spoils`: the victim is another one afterwards."""
     def register(body):
         if any(each.name == name for each in CASES):
             raise ValueError(f"two cases are called {name!r}")
-        CASES.append(Case(name, body, TYPES[type], answer, ways, options, memory, needs, ways[0] in SERVER_WAYS))
+        CASES.append(Case(name, body, TYPES[type], answer, ways, options, memory, needs, ways[0] in SERVER_WAYS, spoils))
         return body
     return register
 
@@ -145,8 +146,16 @@ class Attacker:
     def connect(self):
         """To the victim's server; nothing is said yet."""
         sock = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-        sock.settimeout(PATIENCE)
-        sock.connect(self.path)
+        sock.settimeout(0)
+        end = deadline(PATIENCE)
+        while True:
+            try:
+                sock.connect(self.path)
+                break
+            except BlockingIOError:  # Too many stand before its door.
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.001)
         sock.settimeout(None)
         return sock
 
