@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "greeting.h"
+#include "lane.h"
 #include "packet.h"
 
 #include "../channel/any_message.h"
@@ -20,10 +21,10 @@
 #define N_CLIENTS 6
 #define WAITING   4
 #define MAX_STEPS 64
+#define N_STEPS   9
 
-/* Any message of it is fine as a first one; see also `grown`, which an older client of this name has with fewer fields. */
 static const struct leat_type *served_type(void) {
-        return grown_type();
+        return parcel_type();
 }
 
 struct door {
@@ -55,7 +56,7 @@ static void check_mismatch(const struct door *door) {
 
 /* Who is taken goes on as a channel. */
 static void hear_taken(struct door *door) {
-        grown message;
+        parcel message;
 
         for (size_t i = 0; i < door->n_taken; i++) {
                 int r = leat_receiver_recv(door->taken[i], served_type(), &message, LEAT_NOW);
@@ -70,7 +71,7 @@ static void hear_taken(struct door *door) {
 static int accept_one(struct door *door, uint32_t *ret_id) {
         struct leat_receiver *receiver;
         struct leat_versions versions;
-        grown first;
+        parcel first;
         int r = leat_server_accept(door->server, served_type(), &receiver, &first, LEAT_NOW);
 
         check(r == 0 || r == LEAT_EMPTY || r == LEAT_TYPE_MISMATCH || r == LEAT_VERSION_MISMATCH ||
@@ -119,7 +120,7 @@ static void put_greeting(struct forged *forged, const struct leat_type *type, co
 }
 
 static const struct leat_type *choose_type(struct input *input) {
-        static const struct leat_type *(*const types[])(void) = { grown_type, grown_type, point_type,
+        static const struct leat_type *(*const types[])(void) = { parcel_type, parcel_type, point_type,
                                                                   everything_type };
 
         return types[choose(input, 4)]();
@@ -151,37 +152,51 @@ static void greet_at_length(int client, struct input *input) {
         (void) send(client, packet, PACKET_HEADER_SIZE + header.body_size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void put_message(struct forged *forged, enum packet_kind kind, enum encoding encoding,
-                        const void *body, size_t size) {
-        struct packet_header header = { .kind = kind,
-                                        .encoding = (uint8_t) encoding,
-                                        .tag = fingerprint_tag(print_of(served_type())),
-                                        .n_handles = (uint16_t) forged->n_fds };
+static void put_message(struct forged *forged, const void *body, size_t size) {
+        struct packet_header header = { .kind = PACKET_MESSAGE,
+                                        .encoding = ENCODING_MESSAGEPACK,
+                                        .tag = fingerprint_tag(print_of(served_type())) };
 
         put_header(forged, &header);
         put_bytes(&forged->bytes, body, size);
         settle_header(forged, header, PACKET_HEADER_SIZE);
 }
 
-/* Any kind of packet, with a body of the input's, which is a message or is not. */
+/* Any kind of packet, with rows and a body of the input's, which are a message or are not. */
 static void say(struct door *door, int client, struct input *input, struct forged *forged) {
-        enum packet_kind kind = (enum packet_kind)(1 + choose(input, PACKET_BARRIER));
-        enum encoding encoding = (enum encoding) choose(input, 4);
+        struct packet_header header = { .kind = (enum packet_kind)(1 + choose(input, PACKET_BARRIER)),
+                                        .encoding = (uint8_t) choose(input, 4),
+                                        .tag = fingerprint_tag(print_of(served_type())) };
+        size_t n = choose(input, 4), table_end, size;
         const uint8_t *body;
-        size_t size;
 
-        for (size_t n = choose(input, 4); n > 0; n--)
+        put_header(forged, &header);
+        for (; n > 0; n--)
+                put_row(forged, &door->palette, choose(input, N_ROWS), peer_of_type());
+        table_end = forged->bytes.size;
+        header.n_handles = (uint16_t) forged->n_fds;
+        for (n = choose(input, 8) / 6; n > 0; n--)
                 add_fd(forged, palette_get(&door->palette, choose(input, OWN_SENDER)));
         size = take_piece(input, (size_t) take(input, 1), &body);
-        put_message(forged, kind, encoding, body, size);
+        put_bytes(&forged->bytes, body, size);
+        settle_header(forged, header, table_end);
         spoil(forged, input);
         send_forged(client, forged);
 }
 
-static const uint8_t first_message[] = { 0x95, 7, 0xc3, 0xc0, 0xc0, 0xc0 };
+/* What has to be said of a lane, right. */
+static void offer(struct door *door, int client) {
+        struct lane_offer offer = { .size = PALETTE_LANE_SIZE, .limit = PALETTE_LANE_SIZE };
+
+        (void) lane_send_offer(client, fingerprint_tag(print_of(served_type())), &offer,
+                               palette_get(&door->palette, LANE_MEMORY),
+                               palette_get(&door->palette, LANE_SOCKET_END), LEAT_NOW);
+}
+
+static const uint8_t first_message[] = { 0x95, 7, 0xc4, 0, 0xc0, 0xc0, 0x90 };
 
 static void step(struct door *door, struct input *input) {
-        unsigned choice = choose(input, 8 * N_CLIENTS);
+        unsigned choice = choose(input, N_STEPS * N_CLIENTS);
         int *client = &door->clients[choice % N_CLIENTS];
         static struct forged forged;
         const uint8_t *piece;
@@ -203,8 +218,7 @@ static void step(struct door *door, struct input *input) {
                 greet(*client, input, &forged);
                 break;
         case 2:
-                put_message(&forged, PACKET_MESSAGE, ENCODING_MESSAGEPACK, first_message,
-                            sizeof(first_message));
+                put_message(&forged, first_message, sizeof(first_message));
                 send_forged(*client, &forged);
                 break;
         case 3:
@@ -219,6 +233,9 @@ static void step(struct door *door, struct input *input) {
                 greet_at_length(*client, input);
                 break;
         case 6:
+                offer(door, *client);
+                break;
+        case 7:
                 (void) shutdown(*client, (int) (take(input, 1) % 3));
                 break;
         default:
@@ -231,7 +248,7 @@ static void step(struct door *door, struct input *input) {
 
 /* Others may be taken before it, or complained of. */
 static void let_a_good_one_in(struct door *door) {
-        const grown first = { .id = 0x600d, .on = true, .name = LEAT_SOME("good") };
+        const parcel first = { .id = 0x600d, .data = { "good", 4 } };
         struct leat_sender *sender;
         uint32_t id = 0;
         int r;
@@ -315,7 +332,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
 /* ---- inputs to begin with ---- */
 
-enum { ACCEPT = 0, GREET = 1, FIRST = 2, SAY = 3, BYTES = 4, AT_LENGTH = 5, SHUT = 6, LEAVE = 7 };
+enum { ACCEPT = 0, GREET = 1, FIRST = 2, SAY = 3, BYTES = 4, AT_LENGTH = 5, OFFER = 6, SHUT = 7, LEAVE = 8 };
 
 static struct output script;
 
@@ -386,11 +403,20 @@ static void seed_others(fuzz_seed *seed) {
 
         begin(0);
         add_greeting(0, 0, "");
+        add(OFFER, 0);
+        add_greeting(1, 0, "");
+        add(FIRST, 1);
+        add(ACCEPT, 0);
+        add(OFFER, 1);
+        add(FIRST, 1);
+        add(ACCEPT, 0);
+        end(seed, "offers");
+
+        begin(0);
+        add_greeting(0, 0, "");
         add(SAY, 0);
-        ADD(3, 0, 2, LANE_MEMORY, LANE_SOCKET_END, 0, 0);
-        add(SAY, 1);
-        ADD(2, 0, 0, 0, 0);
-        end(seed, "an_offer_too_early");
+        ADD(0, ENCODING_MESSAGEPACK, 3, 0, 1, 2, 0, 9, 0x96, 1, 0xc4, 0, 0, 1, 0x91, 2, 0xc0, 0);
+        end(seed, "handles");
 
         begin(0);
         add(BYTES, 0);
