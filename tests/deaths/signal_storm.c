@@ -108,7 +108,9 @@ static _Noreturn void be_peer(struct storm *storm) {
         leave_child(0);
 }
 
-static void run_in_storm(struct storm *storm, const struct storm_case *what, enum kind kind) {
+static void run_in_storm(struct storm *storm, const struct storm_case *what, enum kind kind,
+                         int milliseconds) {
+        uint64_t before = atomic_load(n_signals);
         struct bombardier bombardier = { .target = pthread_self() };
         bool has_thread = kind == INTERRUPTS || kind == RESTARTS;
         pthread_t thread;
@@ -118,6 +120,9 @@ static void run_in_storm(struct storm *storm, const struct storm_case *what, enu
                 check_equal(pthread_create(&thread, NULL, bombard, &bombardier), 0);
         if (kind == TIMER)
                 start_timer();
+        while (atomic_load(n_signals) == before)
+                sched_yield();
+        storm->end_ms = clock_ms() + milliseconds;
         what->run(storm);
         atomic_store(&bombardier.is_over, true);
         if (has_thread)
@@ -150,8 +155,7 @@ static _Noreturn void be_subject(struct storm *storm, const struct storm_case *w
         parcel_receiver_close(&story->out_rx);
         mark_sender_close(&storm->back_marks_tx);
         note_sender_close(&storm->back_notes_tx);
-        storm->end_ms = clock_ms() + milliseconds;
-        run_in_storm(storm, what, kind);
+        run_in_storm(storm, what, kind, milliseconds);
         close_channels(storm);
         check_equal(wait_for_exit(peer), 0);
         check_equal(settle_descriptors(story->open_before), story->open_before);
@@ -179,7 +183,7 @@ static bool run(struct storm *storm, const struct storm_case *what, enum kind ki
                 check_equal(kill(sibling, SIGKILL), 0);
                 (void) wait_for_exit(sibling);
         }
-        if (code == 0 && atomic_load(n_signals) > before)
+        if (code == 0)
                 return true;
         fprintf(stderr, "deaths: %s, %s, lanes %d: ended with %d, %llu signals\n", what->name,
                 kind_names[kind], (int) storm->story.options.lanes, code,
