@@ -14,7 +14,7 @@ struct route {
         struct route **link; /* What points to it. */
         enum { ROUTE_OUTSIDE, ROUTE_RECEIVES, ROUTE_WAITS_FOR_ROOM } in_set;
         struct leat_receiver *receiver;
-        uint64_t n_lost; /* Of the receiver's, so many are counted. */
+        uint64_t n_dropped; /* Of the receiver's, so many are counted. */
         struct fork_descriptor socket;
 
         const struct leat_type *type;

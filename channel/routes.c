@@ -38,6 +38,13 @@ struct route **route_next(struct route *route) {
         return &route->next;
 }
 
+static uint64_t count_dropped(const struct leat_receiver *receiver) {
+        struct leat_counters counters = { 0 };
+
+        (void) leat_receiver_counters(receiver, &counters);
+        return counters.refusals;
+}
+
 int route_prepare(struct leat_receiver **receiver, const struct leat_route *how, size_t message_size,
                   struct route **ret_route) {
         free_cleanup struct route *route = NULL;
@@ -48,7 +55,7 @@ int route_prepare(struct leat_receiver **receiver, const struct leat_route *how,
         route = malloc(sizeof(*route) + message_size);
         if (!route)
                 return -ENOMEM;
-        *route = (struct route){ .how = *how, .room = -1, .n_lost = leat_receiver_lost(*receiver) };
+        *route = (struct route){ .how = *how, .room = -1, .n_dropped = count_dropped(*receiver) };
         r = receiver_close_in_child(*receiver, &route->socket);
         if (r < 0)
                 return r;
@@ -138,6 +145,20 @@ static void skip(struct routes *routes, uint64_t n) {
         (void) atomic_fetch_add(&routes->n_skipped, n);
 }
 
+static bool is_shortage(int r) {
+        switch (r) {
+        case LEAT_NO_DESCRIPTORS:
+        case -EMFILE:
+        case -ENFILE:
+        case -ENOBUFS:
+        case -ENOMEM:
+        case -ENOSPC:
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void pass_on(struct routes *routes, struct route *route) {
         int r = leat_sender_forward(route->target, &route->pending, LEAT_NOW);
 
@@ -150,14 +171,12 @@ static void pass_on(struct routes *routes, struct route *route) {
         case LEAT_DISCONNECTED:
                 leave(routes, route, -EPIPE);
                 return;
-        case LEAT_NO_DESCRIPTORS:
-        case -EMFILE:
-        case -ENFILE:
-        case -ENOMEM:
-        case -ENOSPC:
-                rest(routes, route);
-                return;
-        default: /* This one cannot go there: too large, or its handles are not wanted. */
+        default:
+                if (is_shortage(r)) {
+                        rest(routes, route);
+                        return;
+                }
+                /* This one cannot go there: too large, or its handles are not wanted. */
                 leat_undecoded_close(&route->pending);
                 skip(routes, 1);
         }
@@ -198,11 +217,12 @@ static void handle(struct routes *routes, struct route *route) {
                 retire(route);
 }
 
-static void count_lost(struct routes *routes, struct route *route) {
-        uint64_t n = leat_receiver_lost(route->receiver);
+/* What a receive could not even take waits still. */
+static void skip_dropped(struct routes *routes, struct route *route) {
+        uint64_t n = count_dropped(route->receiver);
 
-        skip(routes, n - route->n_lost);
-        route->n_lost = n;
+        skip(routes, n - route->n_dropped);
+        route->n_dropped = n;
 }
 
 static int take(struct route *route) {
@@ -213,6 +233,7 @@ static int take(struct route *route) {
 static void take_and_handle(struct routes *routes, struct route *route) {
         int r = take(route);
 
+        skip_dropped(routes, route);
         switch (r) {
         case 0:
                 if (route->target)
@@ -225,19 +246,11 @@ static void take_and_handle(struct routes *routes, struct route *route) {
         case LEAT_DISCONNECTED:
                 leave(routes, route, r);
                 return;
-        case LEAT_NO_DESCRIPTORS:
-                count_lost(routes, route);
-                rest(routes, route);
-                return;
-        case -ENOMEM:
-                skip(routes, 1);
-                rest(routes, route);
-                return;
         default:
-                if (r < 0)
+                if (is_shortage(r))
+                        rest(routes, route);
+                else if (r < 0)
                         leave(routes, route, r);
-                else
-                        skip(routes, 1);
         }
 }
 
