@@ -55,7 +55,6 @@ void counters_note_taken(struct leat_counters *counters, size_t size, int r) {
         case LEAT_VERSION_MISMATCH:
         case LEAT_MALFORMED:
         case LEAT_TOO_LARGE:
-        case -ENOMEM:
                 counters->refusals++;
                 return;
         default:

@@ -100,8 +100,10 @@ int incoming_take_from_lane(struct leat_receiver *receiver, struct lane_reader *
         if (r == 0 && message.where == LANE_ON_SOCKET)
                 return take_from_lane_socket(receiver, lane, ret_incoming);
         intake_expire(receiver);
-        if (r != 0)
+        if (r != 0) {
+                receiver->counters.refusals += r < 0; /* Taken, and dropped for want of memory. */
                 return r;
+        }
         *ret_incoming = (struct incoming){
                 .encoding = message.encoding,
                 .is_shared = message.where == LANE_IN_RING,

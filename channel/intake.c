@@ -305,6 +305,7 @@ int intake_open(struct leat_receiver *receiver, const struct packet *packet, str
         r = open_packet(receiver, packet, ret_incoming);
         if (r != 0)
                 intake_reject(receiver);
+        receiver->counters.refusals += r < 0; /* Taken, and dropped for want of memory. */
         intake_cut(receiver);
         return r;
 }
