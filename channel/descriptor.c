@@ -71,7 +71,7 @@ static bool is_known_to_hold_none(int fd) {
         ssize_t size;
 
         (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-        info = open(path, O_RDONLY | O_CLOEXEC);
+        info = (int) TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
         if (info < 0)
                 return false;
         size = read(info, text, sizeof(text) - 1);

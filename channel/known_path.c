@@ -36,12 +36,12 @@ static bool is_still_there(int fd, const char *path) {
 
 /* 0; 1: what was locked is no longer the file of that name. */
 static int try_lock(const char *lock_path, int *ret_fd) {
-        close_cleanup int fd =
-                open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+        close_cleanup int fd = (int) TEMP_FAILURE_RETRY(
+                open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
 
         if (fd < 0)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        if (TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB)) < 0)
                 return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
         if (!is_still_there(fd, lock_path))
                 return 1;
@@ -68,23 +68,33 @@ static void unlock(const char *path, int fd) {
         (void) close_fd(fd);
 }
 
-/* A refusal is the answer of a socket that nobody has open: see connect(2), unix(7). */
-static bool is_dead(const char *path) {
+/* A refusal is the answer of a socket that nobody has open: see connect(2), unix(7). 0; -EADDRINUSE: it lives, or may; -EMFILE and so on:
+ * it could not be asked. */
+static int check_dead(const char *path) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         close_cleanup int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+        if (fd < 0)
+                return -errno;
         memcpy(address.sun_path, path, strlen(path) + 1);
-        return fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0 &&
-               errno == ECONNREFUSED;
+        if (TEMP_FAILURE_RETRY(connect(fd, (struct sockaddr *) &address, sizeof(address))) == 0)
+                return -EADDRINUSE;
+        if (errno == ENOMEM || errno == ENOBUFS)
+                return -errno;
+        return errno == ECONNREFUSED ? 0 : -EADDRINUSE;
 }
 
 static int remove_dead_socket(const char *path) {
         struct stat status;
+        int r;
 
         if (lstat(path, &status) < 0)
                 return errno == ENOENT ? 0 : -errno;
-        if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid() || !is_dead(path))
+        if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid())
                 return -EADDRINUSE;
+        r = check_dead(path);
+        if (r < 0)
+                return r;
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 

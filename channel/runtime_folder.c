@@ -60,7 +60,7 @@ static int open_folder(int base, const char *name) {
                 .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
         };
 
-        return (int) syscall(SYS_openat2, base, name, &how, sizeof(how));
+        return (int) TEMP_FAILURE_RETRY(syscall(SYS_openat2, base, name, &how, sizeof(how)));
 }
 
 static bool is_same_file(int folder, int base, const char *name) {
@@ -78,7 +78,7 @@ static bool remove_if_abandoned(int base, const char *name) {
 
         if (folder < 0 || fstat(folder, &status) < 0 || status.st_uid != geteuid())
                 return false;
-        if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+        if (TEMP_FAILURE_RETRY(flock(folder, LOCK_EX | LOCK_NB)) < 0)
                 return false;
         /* Between the open and the lock its owner may have removed it, and another come by the name. */
         if (!is_same_file(folder, base, name))
@@ -94,7 +94,7 @@ static void remove_abandoned(int base) {
         const struct dirent *entry;
         int fd;
 
-        fd = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = (int) TEMP_FAILURE_RETRY(openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (fd < 0)
                 return; /* Perhaps we may not list it. */
         directory = fdopendir(fd);
@@ -129,18 +129,18 @@ static int random_hex(char *hex /* 2 * RANDOM_BYTES + 1 */) {
 static int prepare(int base, const char *temporary, const char *final, mode_t mode, int *ret_lock_fd) {
         close_cleanup int folder = -1;
 
-        folder = openat(base, temporary, FOLDER_FLAGS);
+        folder = (int) TEMP_FAILURE_RETRY(openat(base, temporary, FOLDER_FLAGS));
         if (folder < 0 && errno == EACCES) {
                 /* Under a umask of 0777 it cannot even be opened by its owner. */
                 if (fchmodat(base, temporary, 0700, 0) < 0)
                         return -errno;
-                folder = openat(base, temporary, FOLDER_FLAGS);
+                folder = (int) TEMP_FAILURE_RETRY(openat(base, temporary, FOLDER_FLAGS));
         }
         if (folder < 0)
                 return -errno;
         if (fchmod(folder, mode) < 0)
                 return -errno;
-        if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+        if (TEMP_FAILURE_RETRY(flock(folder, LOCK_EX | LOCK_NB)) < 0)
                 return -errno;
         if (renameat(base, temporary, base, final) < 0)
                 return -errno;
@@ -179,7 +179,7 @@ static int create_below(const char *base_path, bool only_ours, mode_t mode, char
         if (n < 0 || (size_t) n >= sizeof(path) || (size_t) n >= size)
                 return -ENAMETOOLONG;
 
-        base = open(base_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        base = (int) TEMP_FAILURE_RETRY(open(base_path, O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (base < 0 || fstat(base, &status) < 0)
                 return -errno;
         if (only_ours && status.st_uid != geteuid())
