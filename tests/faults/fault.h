@@ -86,8 +86,7 @@ enum fault_effect {
         X(socketpair, EMFILE, ENFILE, ENOMEM, ENOBUFS)                                                                 \
         X(tsearch, ENOMEM)                                                                                             \
         X(unlink, EBUSY, EROFS, EIO)                                                                                   \
-        X(unlinkat, EBUSY, EROFS, EIO)                                                                                 \
-        X(write, EINTR, EAGAIN)
+        X(unlinkat, EBUSY, EROFS, EIO)
 
 enum fault_call {
 #define FAULT_NAME_(name, ...) FAULT_##name,

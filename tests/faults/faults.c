@@ -6,6 +6,7 @@
  *
  * Without --runs all there are. The pattern is of SCENARIO:CALL:NTH:EFFECT, or that with :lasting, see fnmatch(3). A seed that was
  * printed, with the same number of runs, chooses the same ones; a run that failed is repeated by what it printed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <setjmp.h>
@@ -35,13 +36,15 @@ static size_t n_all, room_for_all;
 
 uint64_t last_number;
 
-static const struct scenario *const groups[] = { scenarios_of_messages, scenarios_of_handles };
+static const struct scenario *const groups[] = { scenarios_of_messages, scenarios_of_handles,
+                                                 scenarios_of_waiting, scenarios_of_processes };
 
 /* ---- in the child ---- */
 
 /* Where a scenario goes on that is over. */
 static const struct fault *this_fault;
 static jmp_buf over;
+static pid_t runner;
 static bool is_over;
 
 bool left_early(void) {
@@ -60,6 +63,15 @@ static bool may_be_disconnected(const struct fault *fault) {
         }
 }
 
+/* What failed is what is said; but other things may be lacking for want of memory, and a lock that is held is a name in use. */
+static bool explains(const struct fault *fault, int error) {
+        return error == fault->effect ||
+               ((fault->call == FAULT_connect || fault->call == FAULT_lstat) && error == EADDRINUSE) ||
+               error == ENOMEM || (error == EADDRINUSE && fault->effect == EWOULDBLOCK) ||
+               (error == EADDRINUSE && fault->lasting && fault->call != FAULT_socket) ||
+               (error == ENOSPC && fault->effect == FAULT_HALF);
+}
+
 void judge(const char *file, int line, const char *step, int result, int tried, const int *allowed) {
         long hits = fault_hits();
         bool is_allowed = false;
@@ -67,11 +79,15 @@ void judge(const char *file, int line, const char *step, int result, int tried, 
         fault_lift();
         for (const int *one = allowed; *one != 0; one++)
                 is_allowed = is_allowed || *one == result;
+        if (result < 0 && this_fault && !explains(this_fault, -result))
+                is_allowed = false;
         if (result == LEAT_DISCONNECTED && !(this_fault && may_be_disconnected(this_fault)))
                 is_allowed = false;
         if (is_allowed && hits > 0 && tried < 2) {
                 if (result != LEAT_DISCONNECTED)
                         return;
+                if (getpid() != runner) /* A child that the scenario has made. */
+                        _exit(0);
                 is_over = true;
                 longjmp(over, 1);
         }
@@ -110,8 +126,21 @@ static long descriptors(void) {
         return count_descriptors();
 }
 
+/* A thread that ends frees things last. */
+static long threads(void) {
+        DIR *tasks = opendir("/proc/self/task");
+        long count = 0;
+
+        check(tasks != NULL);
+        for (struct dirent *entry; (entry = readdir(tasks));)
+                count += entry->d_name[0] != '.';
+        closedir(tasks);
+        return count;
+}
+
 static void run_scenario(const struct scenario *scenario) {
         is_over = false;
+        runner = getpid();
         if (setjmp(over) == 0)
                 scenario->run();
         world_close();
@@ -134,6 +163,7 @@ static void run_once(const struct fault *fault, const struct scenario *scenario)
         fault_stop();
         ask_bystander();
         settle("descriptors", descriptors, n_descriptors);
+        settle("threads", threads, 1);
         settle("allocations", fault_allocations, n_allocations);
         settle("bytes mapped", fault_mapped, n_mapped);
         number_sender_close(&bystander_tx);
@@ -173,6 +203,7 @@ static void add_scenario(const struct scenario *scenario) {
 
         run_scenario(scenario);
         settle("descriptors", descriptors, before);
+        settle("threads", threads, 1);
         run_once(NULL, scenario);
         for (fault.call = 0; fault.call < FAULT_CALL_COUNT; fault.call++)
                 for (fault.n = 1; fault.n <= fault_count(fault.call); fault.n++)
@@ -210,6 +241,10 @@ static bool begins(const char *pattern, const struct scenario *scenario) {
 static const char *const found[] = {
         "large_letters:fcntl_seal:*:EBUSY",         /* A send said -EBUSY. */
         "handles_in_lane:recvmsg:*:ENOMEM:lasting", /* It looked for bells for ever, */
+        "router:recvmsg:*:ENOBUFS",                 /* A route ended. */
+        "router:sendmsg:*:ENOBUFS",                 /* A message was skipped. */
+        "server:open*:*:EINTR",                     /* It came out. */
+        "known_path:socket:*:EMFILE",               /* Address in use, it said. */
         "handles_in_lane:recv:*:ENOMEM",            /* or said that the receiver had gone. */
 };
 
@@ -279,6 +314,23 @@ static bool run_in_child(const struct fault *fault) {
         return false;
 }
 
+/* The program that a scenario starts: says again what it is told, to whom the first message says, until the end. */
+static int echo(void) {
+        parcel_receiver parcels;
+        parcel first;
+        number got;
+        int r;
+
+        watchdog(RUN_SECONDS);
+        check_equal(parcel_inherited_receiver(&parcels), 0);
+        r = parcel_recv(parcels, &first, LEAT_FOREVER);
+        while (r == 0 && (r = number_recv(first.numbers, &got, LEAT_FOREVER)) == 0)
+                r = number_send(first.answers, &got, LEAT_FOREVER);
+        check_equal(r, LEAT_DISCONNECTED);
+        parcel_receiver_close(&parcels);
+        return 0;
+}
+
 static int usage(void) {
         fprintf(stderr, "usage: faults [--seed N] [--runs N] [--only PATTERN]\n");
         return 2;
@@ -289,6 +341,8 @@ int main(int n_arguments, char **arguments) {
         size_t runs = 0, n_meant = 0, n_failed = 0;
         int64_t began = clock_ms();
 
+        if (n_arguments == 2 && strcmp(arguments[1], "--echo") == 0)
+                return echo();
         random_state = (uint64_t) began ^ (uint64_t) getpid() << 32;
         for (int i = 1; i < n_arguments; i += 2) {
                 if (i + 1 == n_arguments)
@@ -304,6 +358,7 @@ int main(int n_arguments, char **arguments) {
         }
         printf("seed %ju\n", (uintmax_t) random_state);
         (void) fork_generation(); /* Its page stays. */
+        world_prepare();
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
                 for (const struct scenario *scenario = groups[i]; scenario->name; scenario++)
                         if (begins(only, scenario))

@@ -50,6 +50,11 @@ void row_forget(void) {
         row_size = 0;
 }
 
+/* A file that uses a type has a table of its own, and the library what it has derived from that: it stays. */
+void world_prepare(void) {
+        check(number_schema() && letter_schema() && parcel_schema());
+}
+
 void world_close(void) {
         row_forget();
         leat_router_close(&world.router);

@@ -34,6 +34,9 @@ struct world {
 
 extern struct world world;
 
+/* To be called once. */
+void world_prepare(void);
+
 /* Closes all, and looks at the ends of channels: nothing is there that nobody sent. */
 void world_close(void);
 
