@@ -20,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,7 +34,7 @@
 
 const char *const fault_names[] = {
 #define NAME(name, ...) #name,
-        FAULT_CALLS(NAME)
+        FAULT_CALLS(NAME) "descriptors",
 };
 
 const int fault_effects[][FAULT_MOST_EFFECTS] = {
@@ -84,16 +85,74 @@ long fault_count(enum fault_call call) {
         return atomic_load(&counts[call]);
 }
 
+/* What fills the gaps below the highest descriptor while there is a limit. */
+static int fillers[256];
+static size_t n_fillers;
+static struct rlimit before_limit, limit_now;
+static bool is_limited;
+
+static int highest_descriptor(void) {
+        DIR *folder = opendir("/proc/self/fd");
+        int highest = -1;
+
+        if (!folder)
+                abort();
+        for (struct dirent *entry; (entry = readdir(folder));) {
+                int fd = atoi(entry->d_name);
+
+                if (fd != dirfd(folder) && fd > highest)
+                        highest = fd;
+        }
+        closedir(folder);
+        return highest;
+}
+
+static void limit_descriptors(long left) {
+        int highest = highest_descriptor(), fd;
+
+        while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 0)) < highest &&
+               n_fillers < sizeof(fillers) / sizeof(fillers[0]))
+                fillers[n_fillers++] = fd;
+        (void) close(fd);
+        (void) getrlimit(RLIMIT_NOFILE, &before_limit);
+        limit_now = before_limit;
+        limit_now.rlim_cur = (rlim_t) (highest + 1 + left);
+        is_limited = setrlimit(RLIMIT_NOFILE, &limit_now) == 0;
+        atomic_store(&hits, 1);
+}
+
+static void lift_limit(void) {
+        if (!is_limited)
+                return;
+        (void) setrlimit(RLIMIT_NOFILE, &before_limit);
+        while (n_fillers > 0)
+                (void) close(fillers[--n_fillers]);
+        is_limited = false;
+}
+
 void fault_set(enum fault_call call, long n, int effect, bool lasting) {
         failing_from = n;
         failing_effect = effect;
         atomic_store(&failing_on, lasting);
         atomic_store(&hits, 0);
         atomic_store(&failing_call, (int) call);
+        if (call == FAULT_descriptors)
+                limit_descriptors(n - 1);
 }
 
 void fault_lift(void) {
         atomic_store(&failing_call, -1);
+        lift_limit();
+}
+
+void fault_pass_over(void) {
+        if (is_limited)
+                (void) setrlimit(RLIMIT_NOFILE, &before_limit);
+}
+
+void fault_go_on(void) {
+        if (is_limited)
+                (void) setrlimit(RLIMIT_NOFILE, &limit_now);
 }
 
 long fault_hits(void) {

@@ -92,12 +92,15 @@ enum fault_call {
 #define FAULT_NAME_(name, ...) FAULT_##name,
         FAULT_CALLS(FAULT_NAME_)
 #undef FAULT_NAME_
-        FAULT_CALL_COUNT
+        FAULT_CALL_COUNT,
+
+        /* No call, but that only so many descriptors can be opened: n - 1 of them, until it is lifted. */
+        FAULT_descriptors = FAULT_CALL_COUNT
 };
 
 #define FAULT_MOST_EFFECTS 12
 
-extern const char *const fault_names[FAULT_CALL_COUNT];
+extern const char *const fault_names[FAULT_CALL_COUNT + 1];
 extern const int fault_effects[FAULT_CALL_COUNT][FAULT_MOST_EFFECTS]; /* Errnos and enum fault_effect; 0 ends. */
 
 /* "EMFILE", "half", … */
@@ -113,6 +116,10 @@ long fault_count(enum fault_call call);
 /* The n-th call from fault_start() on fails so (1 is the first); `lasting`: so do all after it until fault_lift(). */
 void fault_set(enum fault_call call, long n, int effect, bool lasting);
 void fault_lift(void);
+
+/* Between the two a limit of descriptors is none; what was opened meanwhile counts. */
+void fault_pass_over(void);
+void fault_go_on(void);
 
 /* How many calls have failed since fault_set(). */
 long fault_hits(void);

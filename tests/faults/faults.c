@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,6 +197,9 @@ static bool can_last(int effect) {
         }
 }
 
+/* The most descriptors that are left to a scenario. */
+#define MOST_LEFT 30
+
 /* Counts a scenario's calls, in a run without a fault; after another one, in which is made what a process makes only once. */
 static void add_scenario(const struct scenario *scenario) {
         struct fault fault = { .scenario = scenario, .call = FAULT_CALL_COUNT };
@@ -215,6 +219,15 @@ static void add_scenario(const struct scenario *scenario) {
                                 if (can_last(*effect) && (fault.n == 1 || fault.n % 8 == 0))
                                         add(&fault);
                         }
+}
+
+static void add_limits(const struct scenario *scenario) {
+        for (long n = 0; n <= MOST_LEFT; n++)
+                add(&(struct fault){ .scenario = scenario,
+                                     .call = FAULT_descriptors,
+                                     .n = n + 1,
+                                     .effect = EMFILE,
+                                     .lasting = true });
 }
 
 static void name(const struct fault *fault, char *to, size_t size) {
@@ -316,12 +329,16 @@ static bool run_in_child(const struct fault *fault) {
 
 /* The program that a scenario starts: says again what it is told, to whom the first message says, until the end. */
 static int echo(void) {
+        struct rlimit limit;
         parcel_receiver parcels;
         parcel first;
         number got;
         int r;
 
         watchdog(RUN_SECONDS);
+        check_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        limit.rlim_cur = limit.rlim_max; /* It may have been started at a limit. */
+        check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         check_equal(parcel_inherited_receiver(&parcels), 0);
         r = parcel_recv(parcels, &first, LEAT_FOREVER);
         while (r == 0 && (r = number_recv(first.numbers, &got, LEAT_FOREVER)) == 0)
@@ -361,8 +378,10 @@ int main(int n_arguments, char **arguments) {
         world_prepare();
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
                 for (const struct scenario *scenario = groups[i]; scenario->name; scenario++)
-                        if (begins(only, scenario))
+                        if (begins(only, scenario)) {
                                 add_scenario(scenario);
+                                add_limits(scenario);
+                        }
         for (size_t i = 0; i < n_all; i++)
                 if (is_meant(&all[i], only))
                         all[n_meant++] = all[i];

@@ -22,9 +22,11 @@ static void open_wares(void) {
         need(number_channel(&world.numbers_tx[OPAQUE], &world.numbers_rx[OPAQUE]), SHORTAGES);
         world.opaque_rx = number_receiver_to_opaque(&world.numbers_rx[OPAQUE]);
         need(leat_shared_memory_copy("frame", 5, &world.memory[0]), SHORTAGES, -ENOSPC);
+        fault_pass_over(); /* The test's own. */
         world.files[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
         world.files[1] = memfd_create("file", MFD_CLOEXEC);
         check(world.files[0] > 0 && world.files[1] > 0);
+        fault_go_on();
 }
 
 static parcel make_parcel(size_t data_size) {

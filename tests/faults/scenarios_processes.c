@@ -97,7 +97,9 @@ static void known_path(void) {
         char path[100];
 
         (void) snprintf(path, sizeof(path), "/tmp/leat-faults-%d", getpid());
+        fault_pass_over(); /* The test's own. */
         leave_dead_socket(path);
+        fault_go_on();
         need(number_listen_with(&(struct leat_server_options){ .path = path }, &world.server),
              SERVER_FAILURES, -ENOENT, LEAT_REFUSED);
         serve(2);

@@ -37,7 +37,9 @@ static void set(void) {
         for (uint64_t i = FIRST; i <= SECOND; i++)
                 need(number_set_add(world.set, world.numbers_rx[i], i), SHORTAGES, -ENOSPC);
         need(number_set_add_sender_end(world.set, world.numbers_tx[ROOM], END), SHORTAGES, -ENOSPC);
+        fault_pass_over(); /* The test's own. */
         check_equal(pipe(ends), 0);
+        fault_go_on();
         world.files[0] = ends[0];
         world.files[1] = ends[1];
         need(leat_set_watch(world.set, ends[0], POLLIN, PIPE), SHORTAGES, -ENOSPC);
