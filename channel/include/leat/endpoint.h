@@ -103,7 +103,7 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
  * (a receiver that is not given, the same handle given twice or given away before, an enum or a tag out of range, an `any`
  * that is no MessagePack value, items or data that is NULL with a count), -EBADF (a descriptor that is not open), -EBUSY (a
  * receiver given that is in a set, or that another process goes on with since a fork; a sender with a loan, see
- * leat/raw.h), -EMFILE, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, two
+ * leat/raw.h), -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -ENOSPC (no memory for a large body). A receiver that is given counts as one handle, two
  * more for each of its lanes, and one more when it has taken parts of a large message, not all, from one of these: with more than
  * 119 lanes it is LEAT_TOO_LARGE.
  *
@@ -154,7 +154,7 @@ LEAT_PUBLIC struct leat_receiver *leat_receiver_take(struct leat_receiver **fiel
  * one, with its options.
  * These cost one message, which is dropped with its handles, and the receiver works on: LEAT_TYPE_MISMATCH (which it also is when a
  * sender in it is said to be of another type than the one that is held of its channel), LEAT_VERSION_MISMATCH,
- * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM, and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the next ones
+ * LEAT_MALFORMED, LEAT_TOO_LARGE, -ENOMEM (where there was none even to take it with, or -ENOBUFS, it waits still, and refusals in leat_receiver_counters does not count it), and LEAT_NO_DESCRIPTORS (the first time; while the shortage lasts the next ones
  * wait in the channel, and each attempt says so; near the limit also though the last message was released, see
  * leat_descriptor_number). -EINVAL: the receiver is of another type.
  *

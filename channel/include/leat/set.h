@@ -29,7 +29,8 @@ typedef struct leat_set {
         struct leat_set_members *object;
 } leat_set;
 
-/* -EMFILE, -ENFILE, -ENOMEM. A set has two descriptors of its own. */
+/* -EMFILE, -ENFILE, -ENOMEM; -ENOSPC, as from adding to it and waiting: this user watches as many descriptors as epoll(7) allows, see
+ * max_user_watches there. A set has two descriptors of its own. */
 LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
 
 /* T_set_add and T_set_add_sender: a receiver is ready when it has a message or its end; a sender when it may have room
