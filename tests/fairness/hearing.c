@@ -22,9 +22,8 @@
  * of what was freed. */
 #define MOST_MEMORY ((size_t) (2 << 20) + 2 * LARGE)
 
-/* What waits for the reaper (reaper.c). Those of one message of the flood, and of the one behind it. A lane, the file in which the memory is
- * read. */
-#define MOST_DESCRIPTORS (256 + 2 * FILES + 8)
+/* Those of one message of the flood, and of the one behind it. A lane, the file in which the memory is read. */
+#define MOST_DESCRIPTORS (2 * FILES + 8)
 
 /* Messages of the flood until it has come: a lane has been made, rooms have grown. */
 #define COME      2000
