@@ -38,7 +38,7 @@ static void change(struct dice *dice, struct body *body) {
                 return;
         case 2:
                 if (left > 0)
-                        body->bytes[at]++;
+                        body->bytes[at] = dice_one_in(dice, 2) ? 0 : (unsigned char) (body->bytes[at] + 1);
                 return;
         case 3: /* Less. */
                 (void) replace(body, at, dice_below(dice, (left < 9 ? left : 9) + 1), 0);
