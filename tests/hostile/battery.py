@@ -115,7 +115,8 @@ class Battery:
         if reason:
             self.skipped[case.name] = reason
             return
-        run = hostile.Run(self.victim(way), case, way, self.arguments.sanitized, self.grants_lanes)
+        kind = hostile.SenderRun if way in hostile.SENDER_WAYS else hostile.Run
+        run = kind(self.victim(way), case, way, self.arguments.sanitized, self.grants_lanes)
         try:
             run.run()
         except Exception as error:  # Whatever it is, the next case has a victim of its own.
@@ -154,7 +155,7 @@ class Battery:
         print(f"cases {n_cases}, runs {self.n_runs}, packets {self.n_packets}, seed {self.arguments.seed}, {seconds:.1f} s, "
               f"transport {self.transport}")
         if Settings.n_rounds > 0:
-            print(f"scribbled rings {Settings.n_rounds}, stores {Settings.n_stores}")
+            print(f"rounds at random {Settings.n_rounds}, stores {Settings.n_stores}")
             Settings.n_rounds = Settings.n_stores = 0
         if self.medians:
             medians = sorted(self.medians)

@@ -4,10 +4,11 @@ message, or are nothing; and an honest lane of the same channel goes on."""
 import os
 import socket
 import struct
+import time
 
 from cases_offers import WAYS_OF_LANES, punch
 from hostile import MALFORMED, OK, TOO_LARGE, TYPE_MISMATCH, VERSION_MISMATCH, case
-from lanes import SIZE, Beside, Lane, need_lanes, send_barrier, send_marker, sync
+from lanes import SIZE, Beside, Lane, flooded, need_lanes, send_barrier, send_marker, sync
 from leat_packets import ALL_SEALS, BARRIER, MARKER, SEALED, make_memory
 from leat_ring import (MAX_STREAM, READER_WAITS, RECORD_ABORT, RECORD_FIRST, RECORD_MESSAGE, RECORD_PACKET, RECORD_PIECE,
                        RECORDS_AT_ONCE, WORDS, WRITER_WAITS)
@@ -416,3 +417,15 @@ def closed_word(a, open_lane):
         lane.must_go_on()
     lane.ring.u32[264 // 4] = 1
     lane.leave()
+
+
+@lane_case("bells without end, from several processes", ways=("alone", "set"))
+def flood_of_bells(a, open_lane):
+    lane = open_lane()
+    with flooded(lane.sock):
+        for _ in range(3):
+            a.send(a.message(), answer=OK)
+            lane.message(answer=None)  # It is read, or its lane has ended by then.
+            time.sleep(0.02)
+        a.wild = (OK,)
+        sync(a)

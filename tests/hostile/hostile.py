@@ -39,6 +39,7 @@ OK, EMPTY, FULL, TIMEOUT, DISCONNECTED, TYPE_MISMATCH, MALFORMED, TOO_LARGE, NO_
 VERSION_MISMATCH = 12
 PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", 30))  # Seconds: nothing takes so long but what hangs.
 CHANNEL_WAYS = ("alone", "undecoded", "opaque", "set", "router")
+SENDER_WAYS = ("sender", "set-sender")
 SERVER_WAYS = ("oneshot", "listen", "set-oneshot", "set-listen")
 # The library's least packet of a set's turn: a lane's messages are asked for this often before others' sockets are.
 MOST_PASSED = 1024
@@ -100,6 +101,11 @@ def case(name, type="parcel", answer=MALFORMED, ways=CHANNEL_WAYS, options="", m
 def server_case(name, type="parcel", answer=None, ways=SERVER_WAYS, memory=64, needs=None):
     """Its attacker has `a.path` and `a.connect()`; afterwards an honest client comes, and must be taken."""
     return case(name, type, answer, ways, "", memory, needs)
+
+
+def sender_case(name, type="number", ways=SENDER_WAYS, capacity=4096, memory=64, needs=None):
+    """Its attacker is what the victim's receiver should be (receivers.py): `a.sock` is the receiving end, and `a.victim` sends."""
+    return case(name, type, None, ways, str(capacity), memory, needs)
 
 
 # ---- the attacker ----
@@ -248,6 +254,10 @@ class Victim:
         text, fds = self.ask(f"open {case_.type.name.removeprefix('leat_')} {way} {case_.options}")
         return socket.socket(fileno=fds[0]) if fds else text.split()[1]
 
+    def oppose(self, case_):
+        """The receiving end of a channel by which it sends."""
+        return socket.socket(fileno=self.ask(f"oppose {case_.type.name.removeprefix('leat_')} {case_.options}")[1][0])
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -378,6 +388,31 @@ class Run:
             self.check(outcome.timeouts >= a.least_timeouts, f"only {outcome.timeouts} deadlines passed")
         self.check(outcome.most_us < PATIENCE * 1e6, f"a neighbour's message came {outcome.most_us} us late")
         self.check(outcome.passed <= MOST_PASSED, f"a neighbour's message waited while {outcome.passed} packets were taken")
+
+
+class SenderRun(Run):
+    """One of a case whose attacker receives."""
+
+    def run(self):
+        heap = self.victim.heap()
+        descriptors, resident = self.victim.descriptors(), self.victim.memory("VmRSS")
+        self.victim.forget_peak()
+        a = self.attacker = Attacker(self.case, self.victim.oppose(self.case), self.grants_lanes)
+        a.victim, self.figures, a.note = self.victim, Outcome("run | 0 0 0 | 0 0 0 0"), self.note
+        try:
+            self.case.body(a)
+            self.victim.ask("close")
+        finally:
+            a.let_go()
+        self.compare(descriptors, heap, resident)
+
+    def note(self, outcome):
+        self.check(outcome.early == 0, f"{outcome.early} deadlines were cut short")
+        self.check(outcome.latest_us < PATIENCE * 1e6, f"a send came back {outcome.latest_us} us after its deadline")
+        self.check(outcome.most_us < PATIENCE * 1e6, f"a neighbour's message came {outcome.most_us} us late")
+        outcome.beats += self.figures.beats
+        outcome.latest_us = max(outcome.latest_us, self.figures.latest_us)
+        self.figures = outcome
 
 
 class FirstRun(Run):

@@ -1,8 +1,11 @@
 """Lanes in the hands of a hostile peer: offered, opened, filled and spoiled by hand; and an honest one beside them, whose messages must
 come whatever is done to the others."""
 
+import array
+import contextlib
 import os
 import select
+import signal
 import socket
 import struct
 import time
@@ -39,6 +42,12 @@ def send_barrier(a, identity, position, answer=None):
     a.send(a.packet(identity + struct.pack("<Q", position), kind=BARRIER, encoding=0), answer=answer)
 
 
+def send_now(sock, data, fds=()):
+    """One packet; raises BlockingIOError where there is no room. (socket.send_fds() does not look at its flags.)"""
+    control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    sock.sendmsg([data], control, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+
 def has_ended(sock):
     """The other side has closed it."""
     poller = select.poll()
@@ -56,6 +65,33 @@ def hear(sock):
         except ConnectionResetError:
             continue  # Closed with something unread; what it sent is still here.
     raise Failed("an offer is not answered")
+
+
+@contextlib.contextmanager
+def flooded(sock, n=2):
+    """While bells come by it as fast as processes can ring them."""
+    children = []
+    for _ in range(n):
+        child = os.fork()
+        if child == 0:
+            ring_for_ever(sock)
+        children.append(child)
+    try:
+        yield
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def ring_for_ever(sock):
+    while True:
+        try:
+            sock.send(b"B", socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            continue
+        except OSError:
+            os._exit(0)
 
 
 class Lane(LaneWriter):

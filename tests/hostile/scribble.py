@@ -11,7 +11,7 @@ import time
 
 from cases_offers import punch
 from hostile import MALFORMED, OK, TOO_LARGE, TYPE_MISMATCH, VERSION_MISMATCH
-from lanes import Lane, send_barrier
+from lanes import Lane, send_barrier, send_now
 from leat_ring import RECORD_ABORT, RECORD_FIRST, RECORD_MESSAGE, RECORD_PACKET, RECORD_PIECE, WORDS
 from leat_types import MESSAGEPACK, PLAIN, RAW
 
@@ -131,7 +131,7 @@ class Round:
     def packet(self):
         data = self.dice.choice((b"", b"B" * 23, self.a.message(), self.a.packet(tag=bytes(4)), bytes(100)))
         try:
-            socket.send_fds(self.lane.sock, [data], [self.memory] * self.dice.choice((0, 0, 1, 3)), socket.MSG_DONTWAIT)
+            send_now(self.lane.sock, data, [self.memory] * self.dice.choice((0, 0, 1, 3)))
         except OSError:
             pass
 

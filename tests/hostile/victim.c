@@ -3,6 +3,8 @@
  *     open TYPE WAY OPTIONS    "open" and a copy of the sending socket, or "open NAME" for a server; ways and options: victim.h
  *     run MARK                 receives until the message of this number has come, or the end, or (a server) a client with it:
  *                              "run OUTCOMES | TIMEOUTS EARLY LATEST_US | BEATS MEDIAN_US MAX_US PASSED"
+ *     oppose TYPE CAPACITY     "oppose" and a copy of the receiving socket
+ *     send COUNT MS SIZE       sends by it: "send …", as run
  *     close                    closes what was opened: "close"
  *     state                    "state HEAP": bytes that the program's heap has in use
  *     quit                     ends it: "quit"
@@ -23,6 +25,7 @@
 static int control;
 static leat_set set;
 static struct target *target;
+static struct sending *sending;
 
 /* ---- outcomes ---- */
 
@@ -81,24 +84,61 @@ static void run_open(char *words) {
                 close(socket);
 }
 
-static void run_run(const char *words) {
-        struct outcomes outcomes = { 0 };
+static void tell(const char *command, struct outcomes *outcomes) {
         char beats[128] = "0 0 0 0", *text;
         const char *list;
         size_t size;
 
-        target_run(target, strtoull(words, NULL, 10), &outcomes);
         if (set.object)
                 neighbours_tell(beats, sizeof(beats));
-        list = outcomes_finish(&outcomes);
+        list = outcomes_finish(outcomes);
         size = strlen(list) + 256;
         text = malloc(size);
-        (void) snprintf(text, size, "run %s | %llu %llu %lld | %s", list,
-                        (unsigned long long) outcomes.timeouts, (unsigned long long) outcomes.early,
-                        (long long) outcomes.latest_ns / 1000, beats);
-        outcomes_clear(&outcomes);
+        (void) snprintf(text, size, "%s %s | %llu %llu %lld | %s", command, list,
+                        (unsigned long long) outcomes->timeouts, (unsigned long long) outcomes->early,
+                        (long long) outcomes->latest_ns / 1000, beats);
+        outcomes_clear(outcomes);
         answer(text, -1);
         free(text);
+}
+
+static void run_run(const char *words) {
+        struct outcomes outcomes = { 0 };
+
+        target_run(target, strtoull(words, NULL, 10), &outcomes);
+        tell("run", &outcomes);
+}
+
+static void run_oppose(const char *words) {
+        char type[32] = "";
+        size_t capacity;
+        int socket;
+
+        check(sscanf(words, "%31s %zu", type, &capacity) == 2);
+        sending = sending_open(type, capacity, set, &socket);
+        answer("oppose", socket);
+        close(socket);
+}
+
+static void run_send(const char *words) {
+        struct outcomes outcomes = { 0 };
+        unsigned long long count;
+        size_t size;
+        unsigned ms;
+
+        check(sscanf(words, "%llu %u %zu", &count, &ms, &size) == 3);
+        sending_run(sending, count, ms, size, &outcomes);
+        tell("send", &outcomes);
+}
+
+static void run_close(void) {
+        if (target)
+                target_close(target);
+        if (sending)
+                sending_close(sending);
+        target = NULL;
+        sending = NULL;
+        answer("close", -1);
 }
 
 static void run_state(void) {
@@ -121,10 +161,12 @@ static bool obey(void) {
                 run_open(words + 5);
         } else if (strncmp(words, "run ", 4) == 0) {
                 run_run(words + 4);
+        } else if (strncmp(words, "oppose ", 7) == 0) {
+                run_oppose(words + 7);
+        } else if (strncmp(words, "send ", 5) == 0) {
+                run_send(words + 5);
         } else if (strcmp(words, "close") == 0) {
-                target_close(target);
-                target = NULL;
-                answer(words, -1);
+                run_close();
         } else if (strcmp(words, "state") == 0) {
                 run_state();
         } else {

@@ -17,6 +17,8 @@ struct victim_type {
         uint64_t (*id)(const void *message);
         /* Does with the message what a program would: reads all of it, uses its ends. False: it is none that a receive may give. */
         bool (*use)(void *message);
+        /* An honest message with so many bytes where it has any. Returns the descriptor that is lent in it, if any, to be closed. */
+        leat_descriptor (*make)(void *message, const unsigned char *bytes, size_t size);
 };
 
 const struct victim_type *victim_type_find(const char *name);
@@ -73,6 +75,14 @@ struct target *target_open(const char *type, const char *way, const char *words,
 /* Receives until the message `mark` has come, or nothing can come any more; 0: only the latter. */
 void target_run(struct target *target, uint64_t mark, struct outcomes *outcomes);
 void target_close(struct target *target);
+
+/* A sender whose receiver's socket is the attacker's; it offers a lane with its first message, in which `capacity` bytes may wait. */
+struct sending;
+struct sending *sending_open(const char *type, size_t capacity, leat_set set, int *ret_socket);
+/* Sends `count` messages with `size` bytes each, until one fails; each may take `ms` milliseconds, 0: it is tried. */
+void sending_run(struct sending *sending, uint64_t count, unsigned ms, size_t size,
+                 struct outcomes *outcomes);
+void sending_close(struct sending *sending);
 
 #define KEY_CONTROL   UINT64_C(0)
 #define KEY_TARGET    UINT64_C(1)

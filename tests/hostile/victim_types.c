@@ -1,6 +1,7 @@
 /* The types of the victim's channels, once more in hostile.py, and what a program does with their messages. */
 #include "victim.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 LEAT_ENUM(color, red, green, blue);
@@ -139,6 +140,28 @@ static bool use_raw(void *message) {
         return true;
 }
 
+static leat_descriptor make_by_id(void *message, const unsigned char *bytes, size_t size) {
+        static const uint64_t id = 7;
+
+        (void) bytes;
+        (void) size;
+        memcpy(message, &id, sizeof(id));
+        return (leat_descriptor){ 0 };
+}
+
+static leat_descriptor make_parcel(void *message, const unsigned char *bytes, size_t size) {
+        parcel *made = message;
+        int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        *made = (parcel){ .id = 7, .data = { bytes, size }, .file = leat_descriptor_lend(file) };
+        return made->file;
+}
+
+static leat_descriptor make_raw(void *message, const unsigned char *bytes, size_t size) {
+        *(leat_raw *) message = (leat_raw){ bytes, size };
+        return (leat_descriptor){ 0 };
+}
+
 static uint64_t id_in_front(const void *message) {
         uint64_t id;
 
@@ -154,11 +177,11 @@ static uint64_t id_of_raw(const void *message) {
 
 const struct victim_type *victim_type_find(const char *name) {
         static const struct victim_type types[] = {
-                { "number", number_type, id_in_front, use_number },
-                { "gauge", gauge_type, id_in_front, use_gauge },
-                { "image", image_type, id_in_front, use_image },
-                { "parcel", parcel_type, id_in_front, use_parcel },
-                { "raw", leat_raw_type, id_of_raw, use_raw },
+                { "number", number_type, id_in_front, use_number, make_by_id },
+                { "gauge", gauge_type, id_in_front, use_gauge, make_by_id },
+                { "image", image_type, id_in_front, use_image, make_by_id },
+                { "parcel", parcel_type, id_in_front, use_parcel, make_parcel },
+                { "raw", leat_raw_type, id_of_raw, use_raw, make_raw },
         };
 
         for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
