@@ -73,7 +73,7 @@ def must_end_by(a, spoil, size=8, **_):
 
 def each_position(name, values):
     for value in values:
-        @receiver_case(f"a receiver at position {value:#x}{name}", ways=("sender",))
+        @receiver_case(f"a receiver at position {value:#x}{name}")
         def one(a, value=value):
             def spoil(lane):
                 lane.ring.u64[TAIL] = value
@@ -220,7 +220,7 @@ def punches_meanwhile(a):
     sends.must_end_in(TIMEOUT, DISCONNECTED)
 
 
-@receiver_case("a receiver that is silent in the middle of a message in pieces", type="raw", capacity=4096, ways=("sender",))
+@receiver_case("a receiver that is silent in the middle of a message in pieces", type="raw", capacity=4096)
 def silent_in_pieces(a):
     lane = opposed(a)
     for size in (5000, 100000):
@@ -249,7 +249,7 @@ def takes_no_packets(a):
 def scribbled(type_, size, capacity):
     name = f"a receiver that scribbles at random on {type_} messages of {size} bytes"
 
-    @receiver_case(name, type=type_, capacity=capacity, ways=("sender", "set-sender"))
+    @receiver_case(name, type=type_, capacity=capacity)
     def one(a):
         """Each send is one of what a send may be; after the lane has ended all say so."""
         dice = random.Random(f"{Settings.seed} {name}")

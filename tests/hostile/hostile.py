@@ -39,7 +39,7 @@ OK, EMPTY, FULL, TIMEOUT, DISCONNECTED, TYPE_MISMATCH, MALFORMED, TOO_LARGE, NO_
 VERSION_MISMATCH = 12
 PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", 30))  # Seconds: nothing takes so long but what hangs.
 CHANNEL_WAYS = ("alone", "undecoded", "opaque", "set", "router")
-SENDER_WAYS = ("sender", "set-sender")
+SENDER_WAYS = ("sender",)
 SERVER_WAYS = ("oneshot", "listen", "set-oneshot", "set-listen")
 # The library's least packet of a set's turn: a lane's messages are asked for this often before others' sockets are.
 MOST_PASSED = 1024
@@ -397,7 +397,7 @@ class SenderRun(Run):
         heap = self.victim.heap()
         descriptors, resident = self.victim.descriptors(), self.victim.memory("VmRSS")
         self.victim.forget_peak()
-        a = self.attacker = Attacker(self.case, self.victim.oppose(self.case), self.grants_lanes)
+        a = self.attacker = Attacker(self.case, self.way, self.victim.oppose(self.case), self.grants_lanes)
         a.victim, self.figures, a.note = self.victim, Outcome("run | 0 0 0 | 0 0 0 0"), self.note
         try:
             self.case.body(a)
