@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import time
+import traceback
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -121,7 +122,9 @@ class Battery:
             run.run()
         except Exception as error:  # Whatever it is, the next case has a victim of its own.
             self.failures.append((case.name, way))
-            print(f"FAILED: {case.name} ({way}): {type(error).__name__}: {error}", flush=True)
+            place = [frame for frame in traceback.extract_tb(error.__traceback__) if HERE in frame.filename][-1]
+            print(f"FAILED: {case.name} ({way}): {type(error).__name__}: {error} ({os.path.basename(place.filename)}:{place.lineno})",
+                  flush=True)
             self.lose(way)
             return
         self.note(run)

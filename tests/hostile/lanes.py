@@ -12,7 +12,7 @@ import time
 
 from hostile import OK, PATIENCE, Failed
 from leat_lane_writer import LaneWriter
-from leat_packets import BARRIER, MARKER, OFFER, deadline
+from leat_packets import BARRIER, MARKER, OFFER, Disconnected, deadline
 from leat_ring import ACCEPTED, IS_SAFE, RECORD_MESSAGE, REFUSED, TAIL, drain_bells
 
 LANE_LIMIT, LANE_MEMORY = 64, 256 << 20  # The library's, unless it is told otherwise.
@@ -136,8 +136,11 @@ class Lane(LaneWriter):
         send_barrier(self.a, self.identity, position)
 
     def put(self, kind, aux=0, payload=b""):
-        """A record; what is in it is nobody's business here."""
-        self.commit(kind, aux, payload, deadline(PATIENCE))
+        """A record; what is in it is nobody's business here. Who reads it at once may have ended the lane for it before the bell is rung."""
+        try:
+            self.commit(kind, aux, payload, deadline(PATIENCE))
+        except Disconnected:
+            pass
 
     def put_header(self, header):
         """A word where the next record's header belongs."""
