@@ -106,24 +106,34 @@ void descriptor_close_own_socket(int fd) {
                 reaper_close_seen(fd);
 }
 
-int descriptor_dispose(int fd) {
-        if (fd < 0)
-                return 0;
-
+/* Closes it when that cannot wait. */
+static bool close_if_harmless(int fd) {
         switch (descriptor_identify(fd)) {
         case DESCRIPTOR_MEMORY:
                 (void) close_fd(fd);
-                return 0;
+                return true;
         case DESCRIPTOR_CHANNEL_SOCKET: /* AF_UNIX knows no SO_LINGER; what waits in it may. */
                 if (may_hold_descriptors(fd))
-                        break;
+                        return false;
                 (void) close_fd(fd);
-                return 0;
+                return true;
         case DESCRIPTOR_OTHER_SOCKET: /* The peer could set SO_LINGER again after we had cleared it. */
         case DESCRIPTOR_UNKNOWN:
                 break;
         }
-        return reaper_close(fd);
+        return false;
+}
+
+int descriptor_dispose(int fd) {
+        return fd < 0 || close_if_harmless(fd) ? 0 : reaper_close(fd);
+}
+
+int descriptor_dispose_also(int fd, int before) {
+        if (before == 0)
+                return descriptor_dispose(fd);
+        if (fd >= 0 && !close_if_harmless(fd))
+                reaper_close_at_leisure(fd);
+        return before;
 }
 
 int descriptor_duplicate(int fd, int *ret_fd) {

@@ -325,8 +325,7 @@ int inbox_empty(struct inbox *inbox) {
 
                 switch (slot->kind) {
                 case HANDLE_DESCRIPTOR:
-                        if (slot->descriptor >= 0 && descriptor_dispose(slot->descriptor) < 0)
-                                r = -ENOBUFS;
+                        r = descriptor_dispose_also(slot->descriptor, r);
                         slot->descriptor = -1;
                         break;
                 case HANDLE_MEMORY:

@@ -12,9 +12,11 @@
 #include "sealed_memory.h"
 
 void intake_dispose(struct leat_receiver *receiver, const int *fds, size_t n_fds) {
+        int r = receiver->cut ? -ENOBUFS : 0;
+
         for (size_t i = 0; i < n_fds; i++)
-                if (descriptor_dispose(fds[i]) < 0)
-                        receiver->cut = true;
+                r = descriptor_dispose_also(fds[i], r);
+        receiver->cut = r < 0;
 }
 
 static void empty_inbox(struct leat_receiver *receiver) {

@@ -174,7 +174,7 @@ static int take_small(int socket, uint8_t *ret_byte) {
         if (r != 0)
                 return r;
         for (size_t i = 0; i < packet.n_fds; i++)
-                (void) descriptor_dispose(packet.fds[i]);
+                r = descriptor_dispose_also(packet.fds[i], r);
         return 0;
 }
 

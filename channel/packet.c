@@ -246,10 +246,12 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
 /* There is room for all that a packet can bring, though fewer are wanted: those that find no room the system closes itself, in the
  * middle of recvmsg(2), and one of them may be slow to close (SO_LINGER). */
 static void dispose_beyond(struct packet *packet, size_t max_fds) {
-        packet->fds_are_stuck = false;
+        int r = 0;
+
         packet->fds_are_lost |= packet->n_fds > max_fds;
         while (packet->n_fds > max_fds)
-                packet->fds_are_stuck |= descriptor_dispose(packet->fds[--packet->n_fds]) < 0;
+                r = descriptor_dispose_also(packet->fds[--packet->n_fds], r);
+        packet->fds_are_stuck = r < 0;
 }
 
 /* The caller's room may hold a message that is still in use, which a packet about lanes must not end. */

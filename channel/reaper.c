@@ -8,9 +8,13 @@
  *
  * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is
  * whole at every moment; a process may fork at any of them. A child finds its copies of the descriptors on
- * its copy of the list, and closes them in a thread of its own. (One descriptor can slip through: the one
- * that the parent's thread had popped but not yet closed at that moment. The child cannot tell whether the
- * number is still that file, and must not close a number that may be somebody else's.) */
+ * its copy of the list, and closes them in a thread of its own. (What the parent's threads had in their hands
+ * at that moment can slip through: the child cannot tell whether the number is still that file, and must not
+ * close a number that may be somebody else's.)
+ *
+ * When it hangs and the list is full, nobody else shall suffer for whom it hangs for. What comes then gets a thread
+ * of its own, a helper: so it is closed, or it is known to hang as well, and the channel that brought it can be
+ * cut. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -71,6 +75,22 @@ static void close_slowly(int fd) {
         (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
         (void) close_fd(fd);
 }
+
+/* What a helper closes. */
+struct errand {
+        int fd;
+        atomic_int refs; /* The helper's, and that of who waits. */
+        atomic_bool is_done;
+};
+
+/* So many of them may hang, too. */
+#define MAX_HELPERS 64
+
+/* So many of the pauses for one are short, before as many others as are made for the thread. */
+#define SHORT_PAUSES 50
+
+static atomic_int n_helpers;
+static _Atomic uint64_t helped; /* The fork_generation() of the process in which they are. */
 
 static void push(struct item *item) {
         item->next = atomic_load(&stack);
@@ -148,7 +168,7 @@ static void reap_here(void) {
         } while (atomic_load(&stack) && try_own(fork_generation()));
 }
 
-static int create_thread(void) {
+static int create_thread(void *(*run)(void *), void *data) {
         pthread_attr_t attributes;
         sigset_t all, before;
         pthread_t thread;
@@ -158,7 +178,6 @@ static int create_thread(void) {
         if (r != 0)
                 return -r;
 
-        (void) sem_init(&bell, 0, 0); /* In a child it may be in any state. */
         (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
 
@@ -166,11 +185,16 @@ static int create_thread(void) {
          * know. */
         (void) sigfillset(&all);
         (void) pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&thread, &attributes, reaper_thread, NULL);
+        r = pthread_create(&thread, &attributes, run, data);
         (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
 
         (void) pthread_attr_destroy(&attributes);
         return -r;
+}
+
+static int start_reaper(void) {
+        (void) sem_init(&bell, 0, 0); /* In a child it may be in any state. */
+        return create_thread(reaper_thread, NULL);
 }
 
 /* A thread that is only slow gets under the bound; one that hangs does not. */
@@ -179,7 +203,7 @@ static bool thread_keeps_up(void) {
 
         if (deadline_now() < atomic_load(&impatient_until))
                 return false;
-        for (int i = 0; atomic_load(&n_pending) > REAPER_BOUND; i++) {
+        for (int i = 0; atomic_load(&n_pending) >= REAPER_BOUND; i++) {
                 if (i == PAUSES) {
                         atomic_store(&impatient_until, deadline_now() + IMPATIENCE_NS);
                         return false;
@@ -206,21 +230,96 @@ static bool hand_over(int fd) {
 
         if (!try_own(fork_generation()))
                 (void) sem_post(&bell);
-        else if (create_thread() < 0)
+        else if (start_reaper() < 0)
                 reap_here();
         return true;
 }
 
+static void errand_unref(struct errand *errand) {
+        if (atomic_fetch_sub(&errand->refs, 1) == 1)
+                free(errand);
+}
+
+static void *helper_thread(void *data) {
+        struct errand *errand = data;
+
+        (void) pthread_setname_np(pthread_self(), "leat-reaper");
+        close_slowly(errand->fd);
+        (void) atomic_fetch_sub(&n_helpers, 1);
+        atomic_store(&errand->is_done, true);
+        errand_unref(errand);
+        return NULL;
+}
+
+static bool take_helpers_place(void) {
+        uint64_t generation = fork_generation(), before = atomic_load(&helped);
+
+        if (before != generation && atomic_compare_exchange_strong(&helped, &before, generation))
+                atomic_store(&n_helpers, 0); /* They are the parent's. */
+        if (atomic_fetch_add(&n_helpers, 1) < MAX_HELPERS)
+                return true;
+        (void) atomic_fetch_sub(&n_helpers, 1);
+        return false;
+}
+
+/* The caller's reference is in *ret_errand. False: there are too many helpers, or no thread is to be had. */
+static bool send_helper(int fd, struct errand **ret_errand) {
+        struct errand *errand = malloc(sizeof(*errand));
+
+        if (!errand || !take_helpers_place()) {
+                free(errand);
+                return false;
+        }
+        errand->fd = fd;
+        atomic_init(&errand->refs, 2);
+        atomic_init(&errand->is_done, false);
+        if (create_thread(helper_thread, errand) < 0) {
+                (void) atomic_fetch_sub(&n_helpers, 1);
+                free(errand);
+                return false;
+        }
+        *ret_errand = errand;
+        return true;
+}
+
+static int close_beside(int fd) {
+        struct errand *errand;
+        int r = 0;
+
+        if (!send_helper(fd, &errand))
+                return hand_over(fd) ? -ENOBUFS : 0;
+        for (int i = 0; r == 0 && !atomic_load(&errand->is_done); i++) {
+                const struct timespec pause = { .tv_nsec = i < SHORT_PAUSES ? GLANCE_NS : PAUSE_NS };
+
+                if (i == SHORT_PAUSES + PAUSES)
+                        r = -ENOBUFS;
+                else
+                        (void) ppoll(NULL, 0, &pause, NULL);
+        }
+        errand_unref(errand);
+        return r;
+}
+
 int reaper_close(int fd) {
-        if (!hand_over(fd))
-                return 0;
-        return atomic_load(&n_pending) <= REAPER_BOUND || thread_keeps_up() ? 0 : -ENOBUFS;
+        if (atomic_load(&n_pending) >= REAPER_BOUND && !thread_keeps_up())
+                return close_beside(fd);
+        (void) hand_over(fd);
+        return 0;
+}
+
+void reaper_close_at_leisure(int fd) {
+        (void) hand_over(fd);
 }
 
 void reaper_close_seen(int fd) {
         int64_t end = deadline_now() + PATIENCE_NS;
         uint64_t before = atomic_load(&n_closed);
+        struct errand *errand;
 
+        if (before == atomic_load(&in_vain) && send_helper(fd, &errand)) {
+                errand_unref(errand); /* It may hang as well: not waited for. */
+                return;
+        }
         if (!hand_over(fd) || before == atomic_load(&in_vain))
                 return;
         /* Until the thread has nothing left is as good as until this one is closed: it takes the newest first. */

@@ -3,6 +3,7 @@
 #define TESTS_CHANNEL_HANGING_CLOSE_H
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -16,11 +17,16 @@
 #include "support.h"
 
 static atomic_int hanging = -1;
-static sem_t entered, released;
+static atomic_int all_from = INT_MAX; /* All with such numbers hang, too. */
+static sem_t entered;
 static atomic_bool signals_were_open;
 
+static inline bool hangs(int fd) {
+        return fd == atomic_load(&hanging) || fd >= atomic_load(&all_from);
+}
+
 int close(int fd) {
-        if (fd == atomic_load(&hanging)) {
+        if (hangs(fd)) {
                 sigset_t mask;
 
                 (void) pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -28,8 +34,8 @@ int close(int fd) {
                     !sigismember(&mask, SIGCHLD))
                         atomic_store(&signals_were_open, true);
                 (void) sem_post(&entered);
-                while (sem_wait(&released) < 0)
-                        ;
+                while (hangs(fd))
+                        sleep_ms(1);
         }
         return (int) syscall(SYS_close, fd);
 }
@@ -45,6 +51,8 @@ static inline int some_file(void) {
 static inline int hang(void) {
         int fd = some_file();
 
+        while (sem_trywait(&entered) == 0)
+                ; /* Of those that hung before. */
         atomic_store(&hanging, fd);
         check(reaper_close(fd) == 0);
         while (sem_wait(&entered) < 0)
@@ -54,7 +62,7 @@ static inline int hang(void) {
 
 static inline void let_go(void) {
         atomic_store(&hanging, -1);
-        (void) sem_post(&released);
+        atomic_store(&all_from, INT_MAX);
 }
 
 #endif
