@@ -486,18 +486,6 @@ static void meet_all(struct met *met) {
                         meet(met, &met->types[i]->fields[j]);
 }
 
-bool types_mentions(const struct leat_field *field, const struct leat_type *type) {
-        static struct met met;
-
-        met.n = 0;
-        meet(&met, field);
-        meet_all(&met);
-        for (size_t i = 0; i < met.n; i++)
-                if (met.types[i] == type)
-                        return true;
-        return false;
-}
-
 static void point_to_clones(struct made *clone, const struct met *met, struct made *const *clones) {
         for (size_t i = 0; i < clone->type.field_count; i++)
                 for (size_t j = 0; clone->fields[i].kind == LEAT_KIND_user && j < met->n; j++)

@@ -34,9 +34,6 @@ const struct leat_type *types_changed(struct dice *dice, const struct leat_type 
 /* How many fields a message must have, whoever wrote it. */
 size_t types_required(const struct leat_type *type);
 
-/* Whether the field's element is of that type, or has it in it, however deep. */
-bool types_mentions(const struct leat_field *field, const struct leat_type *type);
-
 /* Lays out the fields of a table as C does; returns the struct's size. */
 size_t types_lay_out(const struct leat_type *type, struct leat_field *fields, size_t *ret_alignment);
 
