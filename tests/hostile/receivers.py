@@ -86,8 +86,9 @@ class Offer:
         return self
 
     def read_all(self):
-        """As an honest reader would, unless what stands there is the attacker's own."""
-        while True:
+        """As an honest reader would; what stands there may be the attacker's own nonsense, and have no end."""
+        end = self.position + self.ring.limit
+        while self.position < end:
             size = self.ring.u64[self.ring.header_index(self.position)] & 0xffffffff
             if not self.ring.u64[self.ring.header_index(self.position)]:
                 break

@@ -64,7 +64,7 @@ static int send_in_set(struct sending *sending, leat_deadline deadline) {
                         return r;
                 if (key >= KEY_NEIGHBOUR)
                         neighbours_take(key);
-                else if (now_ns() >= deadline) /* Who rings makes it ready as often as he likes. */
+                if (now_ns() >= deadline) /* Who rings makes it ready as often as he likes. */
                         return LEAT_TIMEOUT;
         }
 }
