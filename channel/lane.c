@@ -178,13 +178,14 @@ static int take_small(int socket, uint8_t *ret_byte) {
         return 0;
 }
 
+/* ECONNRESET is said once, before what is left to read, when the other end closed with something unread: bells, mostly. */
 static ssize_t size_of_next(int socket) {
         uint8_t ignored;
         ssize_t size;
 
         do
                 size = recv(socket, &ignored, sizeof(ignored), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
-        while (size < 0 && errno == EINTR);
+        while (size < 0 && (errno == EINTR || errno == ECONNRESET));
         return size;
 }
 

@@ -288,6 +288,22 @@ Test(lane_wire, a_bell_after_a_reset_is_a_disconnection) {
         cr_assert_eq(lane_ring_bell(theirs), LEAT_DISCONNECTED);
 }
 
+/* As who was killed with bells unread leaves it: the system says ECONNRESET once, and then all is there that was sent. */
+Test(lane_wire, what_was_sent_before_a_reset_is_drained_up_to_the_packet) {
+        static const uint8_t packet[PACKET_HEADER_SIZE] = { 1, 1 };
+        uint8_t bytes[PACKET_START_SIZE];
+        size_t n_fds;
+
+        for (int i = 0; i < 5; i++)
+                cr_assert_eq(lane_ring_bell(theirs), 0);
+        cr_assert_eq(send_raw(theirs, packet, sizeof(packet), NULL, 0, NULL, 0), (ssize_t) sizeof(packet));
+        cr_assert_eq(send(ours, "B", 1, MSG_NOSIGNAL), 1);
+        close_theirs(); /* With something unread. */
+        cr_assert_eq(lane_drain_bells(ours), LEAT_MORE);
+        cr_assert_eq(take(bytes, sizeof(bytes), &n_fds), PACKET_HEADER_SIZE);
+        cr_assert_eq(lane_drain_bells(ours), LEAT_DISCONNECTED);
+}
+
 Test(lane_wire, draining_leaves_a_packet_and_all_behind_it) {
         static const uint8_t packet[PACKET_HEADER_SIZE] = { 1, 1 };
         uint8_t bytes[PACKET_START_SIZE];
