@@ -96,7 +96,7 @@ extern uint64_t last_number;
                 T##_sender_close(tx);                                                                         \
                 for (int tried = 0, r; T##_receiver_is_set(*rx); tried++) {                                   \
                         r = T##_recv(*rx, &got, patience());                                                  \
-                        if (r == LEAT_DISCONNECTED)                                                           \
+                        if (r == LEAT_DISCONNECTED || (left_early() && r == -EBUSY))                          \
                                 break;                                                                        \
                         if (!(left_early() && r == 0))                                                        \
                                 may_fail("the end of " #T, r, tried, RECEIVE_FAILURES);                       \

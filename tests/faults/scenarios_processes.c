@@ -11,7 +11,7 @@
 LEAT_REQUEST(parcel, answers, number);
 
 #define SERVER_FAILURES \
-        SHORTAGES, -ENOSPC, -EACCES, -EIO, -EBUSY, -EROFS, -EEXIST, -EADDRINUSE, -ENOLCK, -EPERM
+        SHORTAGES, -ENOSPC, -EACCES, -EIO, -EBUSY, -EROFS, -EEXIST, -EADDRINUSE, -ENOLCK, -EPERM, -EAGAIN
 
 /* ---- servers ---- */
 
