@@ -8,6 +8,7 @@
 #include "bench/conditions.h"
 #include "bench/judge.h"
 #include "bench/rounds.h"
+#include "support.h"
 
 #define OTHERS_RATE 1000.0
 #define NEARLY      0.9999
