@@ -80,7 +80,7 @@ static void close_slowly(int fd) {
 struct errand {
         int fd;
         atomic_int refs; /* The helper's, and that of who waits. */
-        atomic_bool is_done;
+        atomic_bool is_begun, is_done;
 };
 
 /* So many of them may hang, too. */
@@ -244,6 +244,7 @@ static void *helper_thread(void *data) {
         struct errand *errand = data;
 
         (void) pthread_setname_np(pthread_self(), "leat-reaper");
+        atomic_store(&errand->is_begun, true);
         close_slowly(errand->fd);
         (void) atomic_fetch_sub(&n_helpers, 1);
         atomic_store(&errand->is_done, true);
@@ -272,6 +273,7 @@ static bool send_helper(int fd, struct errand **ret_errand) {
         }
         errand->fd = fd;
         atomic_init(&errand->refs, 2);
+        atomic_init(&errand->is_begun, false);
         atomic_init(&errand->is_done, false);
         if (create_thread(helper_thread, errand) < 0) {
                 (void) atomic_fetch_sub(&n_helpers, 1);
@@ -288,13 +290,15 @@ static int close_beside(int fd) {
 
         if (!send_helper(fd, &errand))
                 return hand_over(fd) ? -ENOBUFS : 0;
-        for (int i = 0; r == 0 && !atomic_load(&errand->is_done); i++) {
+        for (int i = 0; r == 0 && !atomic_load(&errand->is_done);) {
                 const struct timespec pause = { .tv_nsec = i < SHORT_PAUSES ? GLANCE_NS : PAUSE_NS };
 
                 if (i == SHORT_PAUSES + PAUSES)
                         r = -ENOBUFS;
                 else
                         (void) ppoll(NULL, 0, &pause, NULL);
+                /* A thread that has not been let run yet is no proof of anything. */
+                i += atomic_load(&errand->is_begun);
         }
         errand_unref(errand);
         return r;
