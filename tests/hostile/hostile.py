@@ -45,7 +45,7 @@ SERVER_WAYS = ("oneshot", "listen", "set-oneshot", "set-listen")
 MOST_PASSED = 1024
 # What malloc(3) keeps at hand for each of its sizes counts as in use. Smaller leaks are LeakSanitizer's to find.
 HEAP_NOISE = 64 * 1024
-LEAST_MARK = 1 << 62  # Honest messages of cases have smaller numbers.
+LEAST_MARK = 1 << 62  # Honest messages of cases have no numbers from this to twice this.
 
 # ---- the victim's types ----
 

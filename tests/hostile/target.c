@@ -89,7 +89,7 @@ static void handle_routed(void *message, void *context) {
         uint64_t id = target->type->id(message);
 
         pthread_mutex_lock(&target->lock);
-        if (outcome == 0 && id >= LEAST_MARK)
+        if (outcome == 0 && id >> 62 == LEAST_MARK >> 62)
                 target->mark = id;
         else
                 outcomes_add(&target->routed, outcome);

@@ -69,7 +69,7 @@ struct target;
  * socket, to be closed; or the name of the server, and -1. */
 struct target *target_open(const char *type, const char *way, const char *words, leat_set set,
                            int *ret_socket, const char **ret_name);
-/* No honest message of a case has such a number. */
+/* No honest message of a case has a number from this to twice this. */
 #define LEAST_MARK (UINT64_C(1) << 62)
 
 /* Receives until the message `mark` has come, or nothing can come any more; 0: only the latter. */
