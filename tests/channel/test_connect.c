@@ -229,7 +229,7 @@ Test(connect, to_a_server_that_stands_still_does_not_hold_the_client) {
                 check_equal(write(ready[1], "", 1), 1);
                 check_equal(number_accept(server, &rx, &got, LEAT_FOREVER), 0);
                 check_equal(got.value, 1);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(read(ready[0], &byte, 1), 1);
         kill(child, SIGSTOP);

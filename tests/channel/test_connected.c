@@ -319,7 +319,7 @@ Test(connected, a_killed_process_that_alone_had_the_receiver_ends_a_wait) {
                 if (killer == 0) {
                         sleep_ms(20);
                         kill(child, SIGKILL);
-                        _exit(0);
+                        leave_child(0);
                 }
                 expect_key(1, leat_after_ms(30000));
                 cr_assert_not(number_sender_is_connected(tx));
@@ -376,7 +376,7 @@ Test(connected, in_a_child_the_question_is_about_the_channel_and_not_about_the_p
                 check_equal(key, 1);
                 check(!number_sender_is_connected(tx));
                 leat_set_close(&set);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(sigwait(&usr1, &got), 0);
         number_receiver_close(&rx);

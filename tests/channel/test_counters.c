@@ -369,7 +369,7 @@ static void a_childs_go_on_from_where_they_were(void) {
                 check_equal(number_recv(rx, &(number){ 0 }, LEAT_NOW), 0);
                 check_equal(received_by(rx).messages, 101);
                 check_equal(received_by(rx).bytes, 808);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
         check_equal(sent_by(tx).messages, 100);

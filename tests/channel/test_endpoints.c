@@ -420,7 +420,7 @@ static pid_t shoot_at_parent(void) {
                         kill(target, SIGUSR1);
                         usleep(200);
                 }
-                _exit(0);
+                leave_child(0);
         }
         return shooter;
 }

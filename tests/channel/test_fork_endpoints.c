@@ -51,7 +51,7 @@ Test(fork_endpoints, parent_and_children_send_on_one_sender_and_nothing_is_torn)
                 blob_receiver_close(&rx);
                 for (uint32_t i = 0; i < EACH; i++)
                         check_equal(blob_send(tx, &(blob){ who, i, { data, i % 2 ? 200000 : 300 } }, LEAT_FOREVER), 0);
-                _exit(0);
+                leave_child(0);
         }
         blob_sender_close(&tx);
         while ((r = blob_recv(rx, &got, leat_after_ms(30000))) == 0) {
@@ -87,7 +87,7 @@ Test(fork_endpoints, a_channel_ends_when_the_last_process_lets_go) {
                 check_equal(number_send(tx, &(number){ 5 }, LEAT_NOW), 0);
                 number_sender_close(&tx);
                 number_receiver_close(&rx);
-                _exit(0);
+                leave_child(0);
         }
         number_sender_close(&tx);
         cr_assert_eq(number_recv(rx, &got, leat_after_ms(10)), LEAT_TIMEOUT, "the child has it still");
@@ -124,7 +124,7 @@ Test(fork_endpoints, a_child_that_closes_its_copies_takes_nothing_from_its_paren
                 number_receiver_close(&rx);
                 parcel_sender_close(&parcels_tx);
                 parcel_receiver_close(&parcels); /* With the borrowed handles in it. */
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(number_recv(rx, &got_number, LEAT_NOW), 0);
@@ -161,7 +161,7 @@ Test(fork_endpoints, a_receiver_is_armed_anew_in_a_child_and_stays_armed_in_its_
                 check_equal(poll(&poll_fd, 1, 30000), 1);
                 check_equal(number_recv(rx, &got, LEAT_NOW), 0);
                 number_receiver_close(&rx);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(poll(&poll_fd, 1, 0), 0);
@@ -187,7 +187,7 @@ Test(fork_endpoints, each_message_goes_to_one_of_two_processes_that_read) {
                         number_sender_close(&tx);
                         while (number_recv(rx, &got, LEAT_FOREVER) == 0)
                                 check_equal(number_send(back_tx, &got, LEAT_FOREVER), 0);
-                        _exit(0);
+                        leave_child(0);
                 }
         }
         number_sender_close(&back_tx);

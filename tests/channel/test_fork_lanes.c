@@ -46,7 +46,7 @@ static pid_t start_sender(uint64_t n, number_receiver *ret_rx) {
                 for (uint64_t i = 0; i < n; i++)
                         check_equal(number_send(tx, &(number){ i }, LEAT_FOREVER), 0);
                 number_sender_close(&tx);
-                _exit(0);
+                leave_child(0);
         }
         number_sender_close(&tx);
         return child;
@@ -115,7 +115,7 @@ Test(fork_lanes, the_parent_goes_on_and_its_child_is_told) {
         child = fork_behind(gate);
         if (child == 0) {
                 expect_busy(&rx);
-                _exit(0);
+                leave_child(0);
         }
         expect_numbers(rx, 1000, 2000);
         close(gate[1]);
@@ -135,7 +135,7 @@ Test(fork_lanes, a_child_goes_on_and_its_parent_is_told) {
                 watchdog(30);
                 expect_numbers(rx, 1000, 100000);
                 expect_end(&rx);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(wait_for_exit(sender), 0);
@@ -151,7 +151,7 @@ Test(fork_lanes, who_closes_its_copy_takes_nothing_from_the_other) {
         child = fork();
         if (child == 0) {
                 number_receiver_close(&rx);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         expect_numbers(rx, 1000, 2000);
@@ -159,7 +159,7 @@ Test(fork_lanes, who_closes_its_copy_takes_nothing_from_the_other) {
         if (child == 0) {
                 expect_numbers(rx, 2000, 100000);
                 expect_end(&rx);
-                _exit(0);
+                leave_child(0);
         }
         number_receiver_close(&rx);
         close(gate[1]);
@@ -178,7 +178,7 @@ Test(fork_lanes, a_loser_that_closes_or_is_killed_takes_nothing_either) {
                 if (losers[i] != 0)
                         continue;
                 expect_busy(&rx);
-                _exit(0);
+                leave_child(0);
         }
         expect_numbers(rx, 10, 20);
         close(gates[0][1]);
@@ -204,7 +204,7 @@ Test(fork_lanes, a_receiver_that_is_given_away_after_a_fork_is_nobody_elses) {
         child = fork_behind(gate);
         if (child == 0) {
                 expect_busy(&rx);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(parcel_send(box, &(parcel){ number_receiver_give(&rx) }, LEAT_NOW), 0);
         cr_assert_eq(parcel_recv(box_rx, &got, LEAT_NOW), 0);
@@ -235,7 +235,7 @@ Test(fork_lanes, a_child_gives_back_what_it_went_on_with) {
                 expect_numbers(rx, 10, 1000);
                 check_equal(parcel_send(box, &(parcel){ number_receiver_give(&rx) }, LEAT_FOREVER), 0);
                 parcel_sender_close(&box);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(parcel_recv(box_rx, &got, FOREVER), 0);
         expect_busy(&rx);
@@ -269,7 +269,7 @@ static pid_t start_blobs(blob_receiver *ret_rx) {
                 }
                 free(data);
                 blob_sender_close(&tx);
-                _exit(0);
+                leave_child(0);
         }
         blob_sender_close(&tx);
         return child;
@@ -301,7 +301,7 @@ static void receive_and_fork(blob_receiver *rx, uint64_t next, int generation) {
                 if (child == 0) {
                         watchdog(30);
                         receive_and_fork(rx, next, generation + 1);
-                        _exit(0);
+                        leave_child(0);
                 }
                 check_equal(wait_for_exit(child), 0);
                 check_equal(blob_recv(*rx, &got, FOREVER), -EBUSY);
@@ -332,7 +332,7 @@ Test(fork_lanes, a_child_that_waits_is_woken_by_a_sender_of_before) {
                 watchdog(30);
                 expect_numbers(rx, 1, 3);
                 number_receiver_close(&rx);
-                _exit(0);
+                leave_child(0);
         }
         sleep_ms(20);
         cr_assert_eq(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
@@ -353,7 +353,7 @@ Test(fork_lanes, a_sender_learns_that_all_copies_are_closed) {
         cr_assert_eq(number_channel_with(&always, &tx, &rx), 0);
         child = fork_behind(gate);
         if (child == 0)
-                _exit(0); /* With its copy. */
+                leave_child(0); /* With its copy. */
         number_receiver_close(&rx);
         cr_assert_eq(number_send(tx, &(number){ 0 }, LEAT_NOW), 0, "the child has it still");
         close(gate[1]);

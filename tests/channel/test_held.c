@@ -340,7 +340,7 @@ static void a_child_finds_them_too(void) {
                 number_sender_close(&came);
                 send_one(got.end, 7);
                 parcel_release(rx);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
         number_sender_close(&end);
@@ -368,7 +368,7 @@ static void a_child_sends_back_what_its_parent_never_sent(void) {
         if (child == 0) {
                 watchdog(WATCHDOG_SECONDS);
                 check_equal(parcel_send(tx, &(parcel){ .end = end }, LEAT_FOREVER), 0);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
         check_equal(parcel_recv(rx, &got, LEAT_FOREVER), 0);

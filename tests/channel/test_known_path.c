@@ -217,7 +217,7 @@ static _Noreturn void be_rival(int go, int won, int over) {
         close(won);
         check_equal(read(over, &byte, 1), 0);
         number_server_close(&server);
-        _exit(0);
+        leave_child(0);
 }
 
 /* A dead server's socket, and several who find it at the same time. */
@@ -262,7 +262,7 @@ Test(known_path, stays_with_the_parent_when_a_forked_child_closes_it) {
         child = fork();
         if (child == 0) {
                 number_server_close(&server);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         serves(server, 1);

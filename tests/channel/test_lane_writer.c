@@ -329,7 +329,7 @@ Test(lane_writer, a_child_knows_the_position_and_keeps_nothing_open) {
                           lane_writer_try(lane, ENCODING_RAW, "y", 1) == LEAT_MORE;
 
                 lane_writer_free(lane);
-                _exit(ok ? 0 : 1);
+                leave_child(ok ? 0 : 1);
         }
         cr_assert_eq(waitpid(child, &status, 0), child);
         cr_expect_eq(status, 0);

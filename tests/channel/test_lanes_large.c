@@ -386,7 +386,7 @@ static pid_t start_sender(size_t large) {
                         check_equal(send_parcel(tx, i, 1, LEAT_FOREVER), 0);
                 check_equal(send_parcel(tx, 1 << 20, 100, LEAT_FOREVER), 0);
                 (void) send_parcel(tx, 1 << 21, large, LEAT_FOREVER);
-                _exit(1); /* It was to be killed. */
+                leave_child(1); /* It was to be killed. */
         }
         parcel_sender_close(&tx);
         for (uint64_t i = 0;; i++) {

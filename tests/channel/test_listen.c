@@ -142,7 +142,7 @@ static _Noreturn void be_client(const char *name, uint64_t client) {
                 number_receiver_close(&answers);
         }
         request_sender_close(&tx);
-        _exit(0);
+        leave_child(0);
 }
 
 enum { CLIENTS = 200, DOOR = CLIENTS };
@@ -301,7 +301,7 @@ static _Noreturn void be_worker(request_server_end server) {
                 request_receiver_close(&rx);
         } while (got.count == 0);
         request_server_close(&server);
-        _exit(0);
+        leave_child(0);
 }
 
 /* Asks whoever accepts; returns who that was. */
@@ -356,7 +356,7 @@ Test(listen, who_was_let_in_before_a_fork_stays_with_the_parent) {
                 check_equal(got.client, 2);
                 request_receiver_close(&rx);
                 request_server_close(&server);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         rx = accept_client(server, 1);

@@ -292,7 +292,7 @@ Test(listen_strangers, a_flood_of_connections_keeps_nobody_out) {
                         watchdog(30);
                         check_equal(request_connect(name, &tx, LEAT_FOREVER), 0);
                         check_equal(request_send(tx, &(request){ .client = i }, LEAT_FOREVER), 0);
-                        _exit(0);
+                        leave_child(0);
                 }
                 cr_assert_eq(request_accept(server, &rx, &got, leat_after_ms(30000)), 0);
                 cr_assert_eq(got.client, i);

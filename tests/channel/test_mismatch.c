@@ -300,7 +300,7 @@ static void send_from_a_child(struct leat_sender *tx, const struct idea *writer,
 
                 check_equal(leat_channel_open(writer->type(), NULL, &end, &end_rx), 0);
                 check_equal(leat_sender_send(tx, reader->to(), &(send_end){ { end, &end } }, LEAT_NOW), 0);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
 }

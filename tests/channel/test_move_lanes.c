@@ -198,7 +198,7 @@ static _Noreturn void send_blobs(blob_sender tx) {
         check_equal(blob_send(tx, &(blob){ 0, { data, 1 } }, LEAT_FOREVER), 0);
         free(data);
         blob_sender_close(&tx);
-        _exit(0);
+        leave_child(0);
 }
 
 static pid_t start_blobs(size_t message_limit, blob_receiver *ret_rx) {
@@ -470,7 +470,7 @@ static _Noreturn void send_until(number_sender tx, number_receiver rx, uint64_t 
         for (uint64_t i = 0; i < n; i++)
                 check_equal(number_send(tx, &(number){ 0, i }, LEAT_FOREVER), 0);
         number_sender_close(&tx);
-        _exit(0);
+        leave_child(0);
 }
 
 static pid_t start_sender(const struct leat_channel_options *options, uint64_t n, number_receiver *ret_rx) {
@@ -537,7 +537,7 @@ static pid_t start_relay(parcel_receiver *in, parcel_sender *out, parcel_sender 
         check_equal(r, LEAT_DISCONNECTED);
         parcel_receiver_close(in);
         parcel_sender_close(out);
-        _exit(0);
+        leave_child(0);
 }
 
 Test(move_lanes, two_processes_take_turns_at_receiving) {

@@ -218,7 +218,7 @@ Test(packet_socket, a_non_blocking_socket_still_waits_as_long_as_the_deadline_sa
                 watchdog(30);
                 sleep_ms(20);
                 check_equal(packet_send(pair[0], &part, 1, NULL, 0, LEAT_FOREVER, NULL), 0);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(packet_receive(pair[1], &packet, 0, LEAT_FOREVER), 0);
         cr_assert_eq(wait_for_exit(child), 0);

@@ -150,7 +150,7 @@ Test(peer, is_who_connected_and_not_who_sends) {
         if (child == 0) {
                 watchdog(30);
                 check_equal(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(number_accept(server, &rx, &got, leat_after_ms(30000)), 0);
@@ -204,6 +204,8 @@ static void without_a_free_descriptor_it_says_so(void) {
         check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         check_equal(number_peer(rx, &peer), -EMFILE);
         check_equal(peer.pid, 77);
+        number_sender_close(&tx);
+        number_receiver_close(&rx);
 }
 
 Test(peer, without_a_free_descriptor_it_says_so) {

@@ -446,7 +446,7 @@ Test(promotion, a_forked_child_that_does_nothing_keeps_no_lane_alive) {
         cr_assert_geq(child, 0);
         if (child == 0) {
                 watchdog(WATCHDOG_SECONDS);
-                _exit(recv(offered.socket, &byte, 1, MSG_PEEK) == 0 ? 0 : 1);
+                leave_child(recv(offered.socket, &byte, 1, MSG_PEEK) == 0 ? 0 : 1);
         }
         promotion_end(
                 &promotion); /* The child's copy of the socket was closed as it was forked, or it never sees the end. */

@@ -426,7 +426,7 @@ Test(raw_in_lane, a_forked_child_may_close_what_its_parent_has_borrowed_from) {
                         if (releases)
                                 leat_raw_release(receiver);
                         leat_raw_receiver_close(&receiver);
-                        _exit(0);
+                        leave_child(0);
                 }
                 cr_assert_eq(wait_for_exit(child), 0);
         }
@@ -494,7 +494,7 @@ Test(raw_in_lane, memory_of_large_messages_is_used_again_and_given_back_when_sma
                         check_equal(leat_raw_send(sender, &(leat_raw){ data, i < 8 ? sizeof(data) : 100 },
                                                   LEAT_FOREVER),
                                     0);
-                _exit(0);
+                leave_child(0);
         }
         leat_raw_sender_close(&sender);
         for (int i = 0; i < 12; i++) {
@@ -527,7 +527,7 @@ Test(raw_in_lane, a_sender_that_sleeps_for_what_is_borrowed_is_woken_by_its_rele
                         check_equal(
                                 leat_raw_send(sender, &(leat_raw){ numbers, sizeof(numbers) }, LEAT_FOREVER),
                                 0);
-                _exit(0);
+                leave_child(0);
         }
         leat_raw_sender_close(&sender);
         while (leat_borrow(receiver, &view, LEAT_FOREVER) == 0) {

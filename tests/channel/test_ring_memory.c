@@ -192,7 +192,7 @@ Test(ring_memory, is_not_in_a_forked_child) {
 
                 for (size_t i = 0; i < RING_WORDS_SIZE + 2 * SIZE; i += 4096)
                         check(mincore(memory + i, 4096, &resident) == -1 && errno == ENOMEM);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         (void) ring_memory_unmap(memory, SIZE);

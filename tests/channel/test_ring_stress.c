@@ -171,7 +171,7 @@ static void run_sides(struct stress *stress) {
         check(ring_memory_map(stress->fd, SIZE, &memory) == 0);
         if (child == 0) {
                 write_all(stress, memory);
-                _exit(0);
+                leave_child(0);
         }
         read_all(stress, memory);
         check_equal(wait_for_exit(child), 0);

@@ -366,7 +366,7 @@ Test(server, insists_on_one_process) {
                 check_equal(hello_connect(hello_server_name(server), &tx, LEAT_FOREVER), 0);
                 while (hello_send(tx, &(hello){ .pid = 2 }, leat_after_ms(30000)) != LEAT_DISCONNECTED)
                         sleep_ms(1);
-                _exit(0);
+                leave_child(0);
         }
         while (kill(child, 0) == 0 && waitpid(child, NULL, WNOHANG) == 0)
                 cr_assert_eq(hello_accept(server, &rx, &got, leat_after_ms(5)), LEAT_TIMEOUT);
@@ -486,7 +486,7 @@ Test(server, a_forked_child_that_closes_it_leaves_it_to_its_parent) {
 
         if (child == 0) {
                 hello_server_close(&server);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(hello_connect(hello_server_name(server), &tx, LEAT_NOW), 0);
@@ -516,7 +516,7 @@ Test(server, introduces_a_child_that_sends_its_parent_a_sender) {
                             0);
                 check_equal(number_recv(answers, &answer, LEAT_FOREVER), 0);
                 check_equal(answer.value, 42);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(hello_accept(server, &rx, &first, leat_after_ms(30000)), 0);
         cr_assert_eq(number_send(first.reply, &(number){ 42 }, LEAT_NOW), 0);
@@ -535,7 +535,7 @@ Test(server, a_chain_of_two) {
         if (child == 0) {
                 watchdog(30);
                 hello_server_close(&server); /* As after an exec: only the name is known. */
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         child = fork();
@@ -551,7 +551,7 @@ Test(server, a_chain_of_two) {
                 check_equal(hello_accept(second, &rx, &got, LEAT_FOREVER), 0);
                 check_equal(got.pid, 77);
                 hello_server_close(&second);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(hello_accept(server, &rx, &first, leat_after_ms(30000)), 0);
         cr_assert_eq(hello_connect(first.next_server, &tx, leat_after_ms(30000)), 0);

@@ -481,7 +481,7 @@ Test(set, works_on_in_both_processes_after_fork_and_neither_disturbs_the_other) 
                 check_equal(number_recv(rx, &got, LEAT_NOW), 0);
                 check_equal(leat_set_remove(set, 1), 0);
                 leat_set_close(&set);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(number_send(gone_tx, &(number){ 7 }, LEAT_NOW), 0);
@@ -535,7 +535,7 @@ Test(set, in_a_child_senders_that_had_lanes_are_ready_by_their_channels_socket) 
                 check_equal(leat_set_remove(set, 1), 0);
                 check_equal(leat_set_wait(set, &key, LEAT_NOW), LEAT_EMPTY);
                 leat_set_close(&set);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(wait_for_exit(child), 0);
         child = fork();
@@ -548,7 +548,7 @@ Test(set, in_a_child_senders_that_had_lanes_are_ready_by_their_channels_socket) 
                 check_equal(number_set_add_sender(other, tx, 3), 0);
                 check_equal(leat_set_wait(other, &key, LEAT_NOW), LEAT_EMPTY); /* The first child has filled it. */
                 leat_set_close(&other);
-                _exit(0);
+                leave_child(0);
         }
         cr_assert_eq(leat_set_remove(set, 2), 0);
         expect_key(1); /* The lane is the parent's as before. */

@@ -202,7 +202,7 @@ static void wake_by_signal(int signal_number) {
         (void) signal_number;
         errno = EXDEV;
         if (leat_set_wake(set) != 0 || errno != EXDEV)
-                _exit(3);
+                leave_child(3);
         errno = saved;
 }
 
@@ -299,7 +299,7 @@ static void be_woken_as_a_child(const struct leat_channel_options *options) {
                 check(becomes_readable(fd));
         }
         leat_set_close(&set);
-        _exit(0);
+        leave_child(0);
 }
 
 static void a_wake_stays_in_its_process(void) {
@@ -340,7 +340,7 @@ static void what_was_pending_is_not_inherited(void) {
                 expect_wait(LEAT_NOW, LEAT_EMPTY);
                 check_equal(number_send(tx, &(number){ 1 }, LEAT_NOW), 0);
                 expect_wait(LEAT_NOW, 0);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
         expect_wait(LEAT_FOREVER, LEAT_WOKEN);

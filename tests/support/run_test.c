@@ -7,7 +7,8 @@
  * and ends them.
  *
  * One kind of file is no report: LeakSanitizer notes a thread that went away while it looked for leaks, and goes on
- * looking. Files that hold nothing but such notes are shown and stay green.
+ * looking; and in a forked child the one that it knows by its parent's number (see leave_child() in support.c). Files that
+ * hold nothing but such notes are shown and stay green.
  *
  * Each run has a temporary folder of its own (TMPDIR), removed afterwards.
  *
@@ -227,7 +228,9 @@ static bool only_notes(const char *path) {
         FILE *file = fopen(path, "re");
         if (!file)
                 return false;
-        if (regcomp(&note, "^==([^=]+==)?[0-9]+==Unable to get registers from thread [0-9]+\\.\n$",
+        if (regcomp(&note,
+                    "^==([^=]+==)?[0-9]+==(Unable to get registers from thread [0-9]+\\."
+                    "|Running thread [0-9]+ was not suspended\\. False leaks are possible\\.)\n$",
                     REG_EXTENDED | REG_NOSUB) != 0)
                 broken("regcomp");
         while ((length = getline(&line, &size, file)) > 0) {

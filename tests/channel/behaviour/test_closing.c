@@ -107,7 +107,7 @@ Test(closing, no_receiver_later_then_send_reports_it) {
                 for (int i = 0; i < 5; i++)
                         check_equal(number_recv(rx, &got, LEAT_FOREVER), 0);
                 number_receiver_close(&rx);
-                _exit(0);
+                leave_child(0);
         }
         number_receiver_close(&rx);
         while ((r = number_send(tx, &(number){ 1 }, LEAT_FOREVER)) == 0)

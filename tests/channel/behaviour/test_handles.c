@@ -280,7 +280,7 @@ Test(handles, a_receiver_queued_inside_a_receiver_queued_to_another_process_keep
                 nest_sender_close(&tx);
                 people_rx = unwrap(rx);
                 check_people(people_rx);
-                _exit(0);
+                leave_child(0);
         }
         nest_receiver_close(&rx);
         queue_one_inside_another(tx, people_tx, &people_rx);
@@ -313,7 +313,7 @@ Test(handles, a_receiver_queued_inside_a_receiver_survives_a_second_move_too) {
                 check_equal(nest_send(on_tx, &(nest){ .id = 1, .inside = nest_receiver_give(&got.inside) },
                                       LEAT_FOREVER),
                             0);
-                _exit(0);
+                leave_child(0);
         }
         nest_receiver_close(&rx);
         nest_sender_close(&on_tx);

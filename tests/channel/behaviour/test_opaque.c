@@ -81,7 +81,7 @@ static void be_the_other_process(luggage_receiver rx) {
         check_equal(person_recv(people, &heard, LEAT_FOREVER), 0);
         check_equal(person_send(tx, &heard, LEAT_FOREVER), 0);
         check_equal(person_recv(people, &heard, LEAT_FOREVER), LEAT_DISCONNECTED);
-        _exit(0);
+        leave_child(0);
 }
 
 Test(opaque, opaque_ends_in_another_process_work_and_their_type_is_checked_there) {

@@ -117,7 +117,7 @@ static void fork_one_message(bool for_many) {
                 watchdog(30);
                 check_equal(hello_connect(hello_server_name(server), &tx, LEAT_FOREVER), 0);
                 check_equal(hello_send(tx, &(hello){ .text = "by fork" }, LEAT_FOREVER), 0);
-                _exit(0);
+                leave_child(0);
         }
         rx = accept_hello(server, &first);
         cr_assert_str_eq(first.text, "by fork");
@@ -154,7 +154,7 @@ static void fork_a_sender_sent_to_the_parent(bool for_many) {
                 check_equal(word_recv(answers, &answer, LEAT_FOREVER), 0);
                 check(strcmp(answer.text, "answered") == 0);
                 check_equal(word_recv(answers, &answer, LEAT_FOREVER), LEAT_DISCONNECTED);
-                _exit(0);
+                leave_child(0);
         }
         rx = accept_hello(server, &first);
         cr_assert_eq(word_send(first.reply, &(word){ "answered" }, LEAT_FOREVER), 0);
@@ -189,7 +189,7 @@ static void a_chain_of_two_servers(bool for_many) {
                 check_equal(hello_accept(second, &rx, &got, LEAT_FOREVER), 0);
                 check(strcmp(got.text, "to the second") == 0);
                 hello_server_close(&second);
-                _exit(0);
+                leave_child(0);
         }
         rx = accept_hello(server, &first);
         cr_assert_eq(hello_connect(first.next_server, &tx, leat_after_ms(30000)), 0);

@@ -164,7 +164,7 @@ Test(sets, sigstop_and_sigcont_during_a_wait_do_no_harm) {
                                 check_equal(blob_send(back_tx, &got, LEAT_FOREVER), 0);
                 } while (r == 0 || r == LEAT_EMPTY);
                 check_equal(r, LEAT_DISCONNECTED);
-                _exit(0);
+                leave_child(0);
         }
         blob_receiver_close(&rx);
         blob_sender_close(&back_tx);

@@ -64,7 +64,7 @@ static pid_t start_sender(number_receiver go) {
                 check_equal(number_recv(go, &got, LEAT_FOREVER), 0);
         }
         check_equal(blob_send(tx, &(blob){ SMALL_ONES, { data, LARGE } }, LEAT_FOREVER), 0);
-        _exit(0);
+        leave_child(0);
 }
 
 static bool some_of_it_is_here(void) {
@@ -187,7 +187,7 @@ static pid_t start_flood(void) {
         while ((r = blob_send(tx, &(blob){ 1, { data, sizeof(data) } }, LEAT_FOREVER)) == 0)
                 ;
         check_equal(r, LEAT_DISCONNECTED);
-        _exit(0);
+        leave_child(0);
 }
 
 /* Receives whatever comes, and how many turns it takes until a message of the quiet one does. */
