@@ -229,9 +229,10 @@ def not_told(a):
 
 @for_types("descriptors for a type without handles", types=("number", "gauge", "raw"))
 def for_who_takes_none(a):
-    """Those that nobody refers to are closed; small plain types take the two of an offer only, while the type is known."""
+    """Those that nobody refers to are closed; small plain types take the two of an offer only, while the type is known, and none where lanes are
+    forbidden: on systems without SO_PASSRIGHTS they get as far as that."""
     encoding, body = a.body()
-    most = 240 if a.type is TYPES["raw"] or a.way == "opaque" else 2
+    most = 240 if a.type is TYPES["raw"] or a.way == "opaque" else 2 if a.grants_lanes else 0
     for n in (1, 2, 3, 240, 241, 253):
         for told in (0, n):
             try:
