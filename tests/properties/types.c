@@ -10,222 +10,10 @@
 #include <leat/raw.h>
 
 #include "support.h"
-
-/* ---- a function for each table ---- */
-
-#define MOST_TYPES 4096
-
-struct made {
-        struct leat_type type; /* First: a type's address is its own. */
-        void *plan;
-        struct leat_field *fields;
-        char *own_name;
-        size_t alignment; /* 0: not laid out yet. */
-        size_t number;
-        unsigned depth; /* Messages and variants in one another, this one included; 0: not finished. */
-};
-
-static struct made *all[MOST_TYPES];
-static size_t n_made;
-
-#define DIGITS(each, x)                                                                                    \
-        each(x##0) each(x##1) each(x##2) each(x##3) each(x##4) each(x##5) each(x##6) each(x##7) each(x##8) \
-                each(x##9) each(x##a) each(x##b) each(x##c) each(x##d) each(x##e) each(x##f)
-#define MORE_DIGITS(each, x) \
-        DIGITS(each, x##0)   \
-        DIGITS(each, x##1)   \
-        DIGITS(each, x##2)   \
-        DIGITS(each, x##3)   \
-        DIGITS(each, x##4)   \
-        DIGITS(each, x##5)   \
-        DIGITS(each, x##6)   \
-        DIGITS(each, x##7)   \
-        DIGITS(each, x##8)   \
-        DIGITS(each, x##9)   \
-        DIGITS(each, x##a)   \
-        DIGITS(each, x##b) DIGITS(each, x##c) DIGITS(each, x##d) DIGITS(each, x##e) DIGITS(each, x##f)
-#define EACH_FUNCTION(each)    \
-        MORE_DIGITS(each, 0x0) \
-        MORE_DIGITS(each, 0x1) \
-        MORE_DIGITS(each, 0x2) \
-        MORE_DIGITS(each, 0x3) \
-        MORE_DIGITS(each, 0x4) \
-        MORE_DIGITS(each, 0x5) \
-        MORE_DIGITS(each, 0x6) \
-        MORE_DIGITS(each, 0x7) \
-        MORE_DIGITS(each, 0x8) \
-        MORE_DIGITS(each, 0x9) \
-        MORE_DIGITS(each, 0xa) \
-        MORE_DIGITS(each, 0xb) \
-        MORE_DIGITS(each, 0xc) MORE_DIGITS(each, 0xd) MORE_DIGITS(each, 0xe) MORE_DIGITS(each, 0xf)
-
-#define FUNCTION(number)                                     \
-        static const struct leat_type *type_##number(void) { \
-                return &all[number]->type;                   \
-        }
-#define ADDRESS(number) type_##number,
-
-EACH_FUNCTION(FUNCTION)
-static const struct leat_type *(*const functions[MOST_TYPES])(void) = { EACH_FUNCTION(ADDRESS) };
+#include "tables.h"
 
 size_t types_left(void) {
-        return MOST_TYPES - n_made;
-}
-
-static struct made *made_of(const struct leat_type *type) {
-        for (size_t i = 0; i < n_made; i++)
-                if (&all[i]->type == type)
-                        return all[i];
-        return NULL; /* leat_raw or leat_opaque. */
-}
-
-static struct made *make(enum leat_type_kind kind, const char *name, size_t n_fields) {
-        struct made *made = calloc(1, sizeof(*made));
-
-        check(made && n_made < MOST_TYPES);
-        made->fields = calloc(n_fields + 2, sizeof(*made->fields));
-        made->own_name = strdup(name);
-        check(made->fields && made->own_name);
-        made->type = (struct leat_type){ .table_version = LEAT_TABLE_VERSION,
-                                         .kind = kind,
-                                         .name = made->own_name,
-                                         .fields = made->fields,
-                                         .field_count = n_fields,
-                                         .plan = &made->plan };
-        made->number = n_made;
-        return all[n_made++] = made;
-}
-
-/* ---- what C makes of it ---- */
-
-static size_t align_up(size_t offset, size_t alignment) {
-        return (offset + alignment - 1) / alignment * alignment;
-}
-
-static size_t lay_out(struct made *made);
-
-#define C_LAYOUT(C) ((struct c_layout){ sizeof(C), _Alignof(C) })
-struct c_layout {
-        size_t size;
-        size_t alignment;
-};
-
-static struct c_layout layout_of_user(const struct leat_type *type) {
-        struct made *made = made_of(type);
-        size_t alignment;
-
-        if (type->kind == LEAT_TYPE_raw)
-                return C_LAYOUT(leat_raw);
-        if (made)
-                return (struct c_layout){ lay_out(made), made->alignment };
-        (void) types_lay_out(type, NULL, &alignment); /* Compiled. */
-        return (struct c_layout){ type->size, alignment };
-}
-
-static struct c_layout layout_of_element(const struct leat_field *field) {
-        switch (field->kind) {
-        case LEAT_KIND_i8:
-        case LEAT_KIND_u8:
-        case LEAT_KIND_boolean:
-                return C_LAYOUT(uint8_t);
-        case LEAT_KIND_i16:
-        case LEAT_KIND_u16:
-                return C_LAYOUT(uint16_t);
-        case LEAT_KIND_i32:
-        case LEAT_KIND_u32:
-        case LEAT_KIND_f32:
-                return C_LAYOUT(uint32_t);
-        case LEAT_KIND_i64:
-        case LEAT_KIND_u64:
-        case LEAT_KIND_f64:
-                return C_LAYOUT(uint64_t);
-        case LEAT_KIND_string:
-                return C_LAYOUT(char *);
-        case LEAT_KIND_bytes:
-                return C_LAYOUT(leat_bytes);
-        case LEAT_KIND_any:
-                return C_LAYOUT(leat_any);
-        case LEAT_KIND_unit:
-                return C_LAYOUT(leat_unit);
-        case LEAT_KIND_descriptor:
-                return C_LAYOUT(leat_descriptor);
-        case LEAT_KIND_shared_memory:
-                return C_LAYOUT(leat_shared_memory);
-        case LEAT_KIND_sender:
-                return C_LAYOUT(leat_raw_sender);
-        case LEAT_KIND_receiver:
-                return C_LAYOUT(leat_raw_receiver);
-        default:
-                return layout_of_user(field->type());
-        }
-}
-
-/* Of the member, whose offset is known; sets what the row says of it. */
-static struct c_layout lay_out_member(struct leat_field *field, size_t start) {
-        struct c_layout element = { 0, 1 };
-        size_t alignment = _Alignof(void *);
-
-        /* What an array points to may be the very struct that is being laid out. */
-        if (field->shape != LEAT_SHAPE_array) {
-                element = layout_of_element(field);
-                alignment = element.alignment;
-                field->size = element.size;
-        }
-        field->offset = field->value_offset = align_up(start, alignment);
-        switch (field->shape) {
-        case LEAT_SHAPE_optional:
-                field->value_offset += align_up(sizeof(bool), alignment);
-                return (struct c_layout){ align_up(sizeof(bool), alignment) + element.size, alignment };
-        case LEAT_SHAPE_array:
-                return (struct c_layout){ sizeof(void *) + sizeof(size_t), alignment };
-        default:
-                return (struct c_layout){ element.size * field->count, alignment };
-        }
-}
-
-size_t types_lay_out(const struct leat_type *type, struct leat_field *fields, size_t *ret_alignment) {
-        size_t size = 0, alignment = 1, start = 0;
-
-        if (type->kind == LEAT_TYPE_enum || type->kind == LEAT_TYPE_variant)
-                size = alignment = sizeof(uint32_t);
-        if (type->kind == LEAT_TYPE_variant) { /* The union begins where its most aligned alternative can. */
-                for (size_t i = 0; i < type->field_count; i++) {
-                        struct leat_field field = type->fields[i];
-                        size_t aligned = lay_out_member(&field, 0).alignment;
-
-                        alignment = aligned > alignment ? aligned : alignment;
-                }
-                start = align_up(size, alignment);
-        }
-        for (size_t i = 0; type->kind != LEAT_TYPE_enum && i < type->field_count; i++) {
-                struct leat_field field = type->fields[i];
-                struct c_layout member =
-                        lay_out_member(&field, type->kind == LEAT_TYPE_variant ? start : size);
-                size_t end = field.offset + member.size;
-
-                alignment = member.alignment > alignment ? member.alignment : alignment;
-                size = end > size ? end : size;
-                if (fields)
-                        fields[i] = field;
-        }
-        *ret_alignment = alignment;
-        return size > 0 ? align_up(size, alignment) : 1; /* A signal's struct has one unused byte. */
-}
-
-static size_t lay_out(struct made *made) {
-        if (made->alignment == 0)
-                made->type.size = types_lay_out(&made->type, made->fields, &made->alignment);
-        return made->type.size;
-}
-
-/* From this table on, all that were made. */
-static void lay_out_family(size_t first) {
-        for (size_t i = first; i < n_made; i++)
-                (void) lay_out(all[i]);
-        for (size_t i = first; i < n_made; i++)
-                for (size_t j = 0; all[i]->type.kind != LEAT_TYPE_enum && j < all[i]->type.field_count; j++)
-                        if (all[i]->fields[j].shape == LEAT_SHAPE_array)
-                                all[i]->fields[j].size = layout_of_element(&all[i]->fields[j]).size;
+        return MOST_TABLES - tables_made;
 }
 
 /* ---- making a family ---- */
@@ -253,8 +41,8 @@ static struct made *make_type(struct family *family, enum leat_type_kind kind, u
 static struct made *make_enum(struct family *family) {
         size_t n = dice_one_in(family->dice, 10) ? dice_between(family->dice, 100, 300)
                                                  : dice_between(family->dice, 1, 6);
-        char *name = random_name(family->dice, n_made - family->first);
-        struct made *made = make(LEAT_TYPE_enum, name, n);
+        char *name = random_name(family->dice, tables_made - family->first);
+        struct made *made = tables_make(LEAT_TYPE_enum, name, n);
 
         for (size_t i = 0; i < n; i++)
                 made->fields[i].name = random_name(family->dice, i);
@@ -264,18 +52,18 @@ static struct made *make_enum(struct family *family) {
 }
 
 static bool has_room(const struct family *family) {
-        return n_made - family->first < family->wish.most_types;
+        return tables_made - family->first < family->wish.most_types;
 }
 
 /* As an element that stands in the struct it must be finished; as an array's, or an end's type, any will do. */
 static struct made *pick(struct family *family, bool finished, bool message, unsigned nesting) {
-        for (int tries = 0; tries < 8 && n_made > family->first; tries++) {
-                struct made *made = all[dice_between(family->dice, family->first, n_made - 1)];
+        for (int tries = 0; tries < 8 && tables_made > family->first; tries++) {
+                struct made *made = tables_all[dice_between(family->dice, family->first, tables_made - 1)];
 
                 if (message && made->type.kind == LEAT_TYPE_enum)
                         continue;
-                if (!finished ||
-                    (made->depth > 0 && lay_out(made) <= 4096 && nesting + made->depth <= LEAT_MAX_NESTING))
+                if (!finished || (made->depth > 0 && tables_lay_out(made) <= 4096 &&
+                                  nesting + made->depth <= LEAT_MAX_NESTING))
                         return made;
         }
         return NULL;
@@ -300,7 +88,7 @@ static void set_user(struct family *family, struct leat_field *field, unsigned n
                                          nesting + 1);
         }
         if (made)
-                field->type = functions[made->number];
+                field->type = tables_function(made);
         else
                 field->kind = LEAT_KIND_u16;
 }
@@ -312,7 +100,7 @@ static void set_end(struct family *family, struct leat_field *field) {
         if (!made || dice_one_in(family->dice, 6))
                 field->type = dice_one_in(family->dice, 2) ? leat_opaque_type : leat_raw_type;
         else
-                field->type = functions[made->number];
+                field->type = tables_function(made);
 }
 
 static void set_element(struct family *family, struct leat_field *field, unsigned nesting) {
@@ -377,7 +165,7 @@ static void note_depth(struct made *made) {
         for (size_t i = 0; i < made->type.field_count; i++) {
                 const struct leat_field *field = &made->fields[i];
                 struct made *inner = field->kind == LEAT_KIND_user && field->shape != LEAT_SHAPE_array
-                                             ? made_of(field->type())
+                                             ? tables_made_of(field->type())
                                              : NULL;
 
                 if (inner && inner->type.kind != LEAT_TYPE_enum && inner->depth + 1 > made->depth)
@@ -390,12 +178,12 @@ static void note_depth(struct made *made) {
 
 static struct made *make_type(struct family *family, enum leat_type_kind kind, unsigned nesting) {
         size_t n_fields = random_count(family, nesting);
-        char *name = random_name(family->dice, n_made - family->first);
+        char *name = random_name(family->dice, tables_made - family->first);
         struct made *made;
 
         if (kind == LEAT_TYPE_variant && n_fields == 0)
                 n_fields = 1;
-        made = make(kind, name, n_fields);
+        made = tables_make(kind, name, n_fields);
         free(name);
         for (size_t i = 0; i < n_fields; i++)
                 set_field(family, made, i, nesting);
@@ -411,8 +199,8 @@ static struct made *make_chain(struct family *family) {
         for (size_t i = 0; i < length; i++) {
                 char *name = random_name(family->dice, i);
                 bool variant = i > 0 && dice_one_in(family->dice, 4);
-                struct made *outer = make(variant ? LEAT_TYPE_variant : LEAT_TYPE_message, name,
-                                          i == 0 || dice_one_in(family->dice, 3) ? 2 : 1);
+                struct made *outer = tables_make(variant ? LEAT_TYPE_variant : LEAT_TYPE_message, name,
+                                                 i == 0 || dice_one_in(family->dice, 3) ? 2 : 1);
 
                 free(name);
                 for (size_t j = 0; j < outer->type.field_count; j++)
@@ -426,7 +214,7 @@ static struct made *make_chain(struct family *family) {
                         struct leat_field *field = &outer->fields[outer->type.field_count - 1];
 
                         field->kind = LEAT_KIND_user;
-                        field->type = functions[made->number];
+                        field->type = tables_function(made);
                         if (!variant && !family->wish.plain && dice_one_in(family->dice, 4))
                                 field->shape =
                                         dice_one_in(family->dice, 2) ? LEAT_SHAPE_optional : LEAT_SHAPE_array;
@@ -438,7 +226,7 @@ static struct made *make_chain(struct family *family) {
 }
 
 const struct leat_type *types_random(struct dice *dice, const struct types_wish *wish) {
-        struct family family = { .dice = dice, .wish = *wish, .first = n_made };
+        struct family family = { .dice = dice, .wish = *wish, .first = tables_made };
         struct made *made;
 
         check(types_left() >= TYPES_OF_ONE && wish->most_types <= TYPES_OF_ONE / 2);
@@ -448,7 +236,7 @@ const struct leat_type *types_random(struct dice *dice, const struct types_wish 
                 made = make_chain(&family);
         else
                 made = make_type(&family, dice_one_in(dice, 8) ? LEAT_TYPE_variant : LEAT_TYPE_message, 1);
-        lay_out_family(family.first);
+        tables_lay_out_family(family.first);
         return &made->type;
 }
 
@@ -464,7 +252,7 @@ size_t types_required(const struct leat_type *type) {
 
 /* Tables, each once. */
 struct met {
-        const struct leat_type *types[MOST_TYPES];
+        const struct leat_type *types[MOST_TABLES];
         size_t n;
 };
 
@@ -490,14 +278,14 @@ static void point_to_clones(struct made *clone, const struct met *met, struct ma
         for (size_t i = 0; i < clone->type.field_count; i++)
                 for (size_t j = 0; clone->fields[i].kind == LEAT_KIND_user && j < met->n; j++)
                         if (clones[j] && clone->fields[i].type() == met->types[j]) {
-                                clone->fields[i].type = functions[clones[j]->number];
+                                clone->fields[i].type = tables_function(clones[j]);
                                 break;
                         }
 }
 
 /* The table, and those that it mentions: made and not laid out. The first is the type's. */
 static struct made *clone_family(const struct leat_type *type, size_t n_fields, size_t n_appended) {
-        static struct made *clones[MOST_TYPES];
+        static struct made *clones[MOST_TABLES];
         static struct met met;
 
         met.types[0] = type;
@@ -510,7 +298,7 @@ static struct made *clone_family(const struct leat_type *type, size_t n_fields, 
                 clones[i] = NULL;
                 if (original->kind == LEAT_TYPE_raw)
                         continue;
-                clones[i] = make(original->kind, original->name, i == 0 ? n + n_appended : n);
+                clones[i] = tables_make(original->kind, original->name, i == 0 ? n + n_appended : n);
                 memcpy(clones[i]->fields, original->fields, n * sizeof(*original->fields));
         }
         for (size_t i = 0; i < met.n; i++)
@@ -521,7 +309,9 @@ static struct made *clone_family(const struct leat_type *type, size_t n_fields, 
 
 const struct leat_type *types_twin(struct dice *dice, const struct leat_type *type, size_t n_fields,
                                    size_t n_appended) {
-        struct family family = { .dice = dice, .wish = { .most_types = TYPES_OF_ONE / 2 }, .first = n_made };
+        struct family family = { .dice = dice,
+                                 .wish = { .most_types = TYPES_OF_ONE / 2 },
+                                 .first = tables_made };
         struct made *twin;
 
         check(types_left() >= TYPES_OF_ONE);
@@ -534,7 +324,7 @@ const struct leat_type *types_twin(struct dice *dice, const struct leat_type *ty
                 set_element(&family, &field, 1);
                 twin->fields[i] = field;
         }
-        lay_out_family(family.first);
+        tables_lay_out_family(family.first);
         return &twin->type;
 }
 
@@ -574,10 +364,10 @@ static void rename_type(struct dice *dice, struct made *made) {
 }
 
 const struct leat_type *types_changed(struct dice *dice, const struct leat_type *type) {
-        size_t first = n_made;
+        size_t first = tables_made;
         struct made *twin = clone_family(type, type->field_count, 0), *made;
 
-        made = all[dice_between(dice, first, n_made - 1)];
+        made = tables_all[dice_between(dice, first, tables_made - 1)];
         if (made->type.field_count > 0 && !dice_one_in(dice, 6))
                 change_field(dice, made);
         else if (made->type.kind == LEAT_TYPE_message && made != twin && dice_one_in(dice, 2))
@@ -586,6 +376,6 @@ const struct leat_type *types_changed(struct dice *dice, const struct leat_type 
                 };
         else
                 rename_type(dice, made);
-        lay_out_family(first);
+        tables_lay_out_family(first);
         return &twin->type;
 }
