@@ -52,7 +52,7 @@ enum palette_kind {
 
 struct palette {
         int fds[N_PALETTE]; /* -1: not made. The own ends are the caller's. */
-        bool own_sender_was_given; /* Then it may wait in a cycle of sockets, and the end only comes when the system finds that. */
+        bool own_sender_was_given; /* Then it may wait in a cycle of sockets, which the system may never find (WIRE.md, "The end"). */
         bool own_receiver_was_given; /* Then another may receive what comes by the channel. */
 };
 
