@@ -184,12 +184,6 @@ static void be_patient(int64_t since) {
         sleep_ms(1);
 }
 
-static void wait_for_count(atomic_int *count, int wanted) {
-        for (int64_t began = clock_ms(); atomic_load(count) < wanted;)
-                be_patient(began);
-        check_equal(atomic_load(count), wanted);
-}
-
 /* A route to a function, and one into another channel. A route that cannot go on says why; all that is skipped is counted. */
 static void router(void) {
         number message, got;
@@ -244,7 +238,9 @@ static void router(void) {
         check(atomic_load(&n_ended) == 0 || fault_hits() > 0);
         if (atomic_load(&n_ended) == 0) {
                 number_sender_close(&world.numbers_tx[0]);
-                wait_for_count(&n_ended, 1);
+                for (int64_t began = clock_ms(); atomic_load(&n_ended) == 0;)
+                        be_patient(began);
+                check(atomic_load(&n_ended) == 1 || fault_hits() > 0);
         }
         need(leat_router_shutdown(world.router, patience()), SHORTAGES);
         check_equal(atomic_load(&n_ended), 2);
