@@ -116,7 +116,7 @@ Test(set_room, wakes_who_sleeps) {
                 if (child == 0) {
                         sleep_ms(PAUSE_MS);
                         take_all();
-                        _exit(0);
+                        leave_child(0);
                 }
                 expect_room(with_files);
                 cr_assert_eq(wait_for_exit(child), 0);

@@ -154,7 +154,7 @@ static void send_from_child(parcel_sender tx, uint64_t next) {
         check(child >= 0);
         if (child == 0) {
                 check_equal(parcel_send(tx, &(parcel){ .id = next, .label = "child" }, SOON), 0);
-                _exit(0);
+                leave_child(0);
         }
         check_equal(wait_for_exit(child), 0);
 }
