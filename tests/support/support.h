@@ -44,8 +44,8 @@ char *read_whole_file(const char *path, size_t *ret_size);
 /* Ends a child of a test: by _exit, but before that LeakSanitizer looks for leaks, where it is there (of itself it looks
  * only at exit, and never in a process that ends by _exit). What it finds makes the code 23.
  *
- * Not for a child that was forked beside threads: gcc's AddressSanitizer leaves it the locks of its malloc that these held,
- * and the search would wait for them without end. */
+ * Where threads are forked beside, the child may do without: gcc's AddressSanitizer leaves it the locks of its malloc that
+ * these held, and a search that waits for them is given up. */
 _Noreturn void leave_child(int code);
 
 /* Waits for a child and returns its exit code, or 128 + the signal that ended it. */
