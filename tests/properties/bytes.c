@@ -22,11 +22,12 @@
 #include "types.h"
 #include "values.h"
 
-enum { BODIES, TAKEN, REFUSED, TOO_LARGE, LOOSE, PACKETS };
-static const char *const labels[] = { "bodies",      "taken",      "refused", "too large",
-                                      "other forms", "as packets", NULL };
+enum { BODIES, TAKEN, REFUSED, TOO_LARGE, LOOSE, PACKETS, MISCOUNTED };
+static const char *const labels[] = { "bodies",      "taken",      "refused",         "too large",
+                                      "other forms", "as packets", "one count wrong", NULL };
 
 #define BODIES_OF_TYPE 40
+#define COUNTS_OF_TYPE 8
 
 /* Of exactly that size, so that a byte too far is seen. */
 static int decode(const struct plan *plan, const struct body *body, size_t budget, struct arena *arena,
@@ -121,6 +122,31 @@ static void try_loosely(struct dice *dice, const struct plan *plan, const struct
         cases_counted[LOOSE]++;
 }
 
+/* All is well but one count: one item too few is missing in the message, one too many is written over what stands behind. */
+static void try_miscounted(struct dice *dice, const struct plan *plan, const struct value *value) {
+        void *message = malloc(plan->type->size);
+        struct arena arena = { 0 };
+        struct reference reference;
+
+        check(message);
+        for (size_t i = 0; i < COUNTS_OF_TYPE; i++) {
+                unsigned char *copy;
+                struct body body;
+
+                if (!reference_encode_miscounted(plan->type, value->message, dice, &reference))
+                        break;
+                body = (struct body){ .encoding = reference.encoding,
+                                      .bytes = reference.body,
+                                      .size = reference.size };
+                check_equal(decode(plan, &body, SIZE_MAX / 2, &arena, &copy, message), LEAT_MALFORMED);
+                free(copy);
+                reference_free(&reference);
+                cases_counted[MISCOUNTED]++;
+        }
+        free(message);
+        arena_free(&arena);
+}
+
 /* By a channel, from somebody who writes into its socket; a good message is received behind it. */
 static void try_packet(struct dice *dice, const struct plan *plan, const struct body *body,
                        const struct value *value) {
@@ -176,8 +202,10 @@ static void run(uint64_t seed, uint64_t number) {
 
         check_equal(plan_get(types_random(&dice, &wish), &plan), 0);
         value_random(&value, plan->type, dice, &value_wish);
-        if (plan->encoding != ENCODING_RAW)
+        if (plan->encoding != ENCODING_RAW) {
                 try_loosely(&dice, plan, &value);
+                try_miscounted(&dice, plan, &value);
+        }
         for (size_t i = 0; i < BODIES_OF_TYPE; i++) {
                 struct body body = body_random(&dice, plan, &value);
 

@@ -165,6 +165,17 @@ static void put_array(struct reference *to, size_t count) {
                 put_shortest(to, 0xdc, count, 2, 4);
 }
 
+/* Of so many items as the type tells. Returns how many are to follow. */
+static size_t put_told(struct reference *to, size_t count) {
+        size_t said = count;
+
+        to->n_told++;
+        if (to->n_told == to->wrong)
+                said = to->one_less && count > 0 ? count - 1 : count + 1;
+        put_array(to, said);
+        return to->with_items ? said : count;
+}
+
 static void put_binary(struct reference *to, const void *data, size_t size) {
         put_shortest(to, 0xc4, size, 1, 4);
         put(to, data, size);
@@ -242,6 +253,13 @@ static void put_element(struct reference *to, const struct leat_field *row, cons
         }
 }
 
+/* One after the other; of those that there are not the last one stands for. */
+static void put_items(struct reference *to, const struct leat_field *row, const unsigned char *items,
+                      size_t there, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                put_element(to, row, items + (i < there ? i : there - 1) * row->size);
+}
+
 static void put_field(struct reference *to, const struct leat_field *row, const unsigned char *message) {
         const unsigned char *items = message + row->offset;
         size_t count = row->count;
@@ -261,26 +279,40 @@ static void put_field(struct reference *to, const struct leat_field *row, const 
 
                 memcpy(&items, array, sizeof(void *));
                 memcpy(&count, array + sizeof(void *), sizeof(count));
+                put_array(to, count);
+                put_items(to, row, items, count, count);
+                return;
         }
-        put_array(to, count);
+        put_items(to, row, items, count, put_told(to, count));
+}
+
+static void put_fields(struct reference *to, const struct leat_type *type, const unsigned char *memory) {
+        size_t count = type->field_count;
+
+        if (type == to->own)
+                put_array(to, count);
+        else
+                count = put_told(to, count);
         for (size_t i = 0; i < count; i++)
-                put_element(to, row, items + i * row->size);
+                if (i < type->field_count)
+                        put_field(to, &type->fields[i], memory);
+                else
+                        put_code(to, 0xc0, 0, 0);
 }
 
 static void put_type(struct reference *to, const struct leat_type *type, const unsigned char *memory) {
         uint32_t choice;
+        size_t count = 1;
 
         if (type->kind == LEAT_TYPE_message || type->kind == LEAT_TYPE_raw) {
-                put_array(to, type->field_count);
-                for (size_t i = 0; i < type->field_count; i++)
-                        put_field(to, &type->fields[i], memory);
+                put_fields(to, type, memory);
                 return;
         }
         memcpy(&choice, memory, sizeof(choice));
         if (type->kind == LEAT_TYPE_variant)
-                put_array(to, 2);
+                count = put_told(to, 2);
         put_unsigned(to, choice);
-        if (type->kind == LEAT_TYPE_variant)
+        for (size_t i = 1; i < count; i++)
                 put_element(to, &type->fields[choice], memory + type->fields[choice].offset);
 }
 
@@ -341,6 +373,26 @@ void reference_encode_loosely(const struct leat_type *type, const void *message,
                 put_type(&to, type, message);
         }
         *ret_reference = to;
+}
+
+bool reference_encode_miscounted(const struct leat_type *type, const void *message, struct dice *dice,
+                                 struct reference *ret_reference) {
+        struct reference to = { .encoding = 2, .own = type };
+        size_t n_told;
+
+        put_type(&to, type, message);
+        n_told = to.n_told;
+        reference_free(&to);
+        if (n_told == 0)
+                return false;
+        to = (struct reference){ .encoding = 2,
+                                 .own = type,
+                                 .wrong = dice_between(dice, 1, n_told),
+                                 .one_less = dice_one_in(dice, 2),
+                                 .with_items = !dice_one_in(dice, 3) };
+        put_type(&to, type, message);
+        *ret_reference = to;
+        return true;
 }
 
 void reference_free(struct reference *reference) {
