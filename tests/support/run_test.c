@@ -10,7 +10,9 @@
  * looking; and in a forked child the one that it knows by its parent's number (see leave_child() in support.c). Files that
  * hold nothing but such notes are shown and stay green.
  *
- * Each run has a temporary folder of its own (TMPDIR), removed afterwards.
+ * Each run has a temporary folder of its own (TMPDIR), removed afterwards, and as many descriptors as it may have: what
+ * all of a user's processes have in flight counts against the limit of each, so that under the usual 1024 one test that
+ * floods another process with descriptors would fail those that run beside it.
  *
  * usage: run_test [--seconds N] PROGRAM [ARGUMENT…]
  * Exit code: the program's; 128 + its signal; 99 for a report, a process left behind or a hang; 98 when the
@@ -28,6 +30,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,6 +40,7 @@ enum {
         EXIT_RED = 99,
         EXIT_BROKEN = 98,
         GRACE_SECONDS = 10, /* For what still runs after its test, at most as long as the test may. */
+        MOST_DESCRIPTORS = 20000,
         PATH_SIZE = 4096
 };
 
@@ -107,6 +111,19 @@ static void set_environment(void) {
                 broken("TMPDIR");
 }
 
+/* Not more than tests have ever been run with: some programs, Criterion's too, look at each that there can be. */
+static void raise_limit(void) {
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                broken("getrlimit");
+        rlim_t most = limit.rlim_max < MOST_DESCRIPTORS ? limit.rlim_max : MOST_DESCRIPTORS;
+        if (limit.rlim_cur >= most)
+                return;
+        limit.rlim_cur = most;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                broken("setrlimit");
+}
+
 static void start(char **arguments) {
         /* gcc 12's ThreadSanitizer finds no room for its shadow where the system randomises addresses by more than
          * 28 bits. Where this call is forbidden (some containers), the test goes on without it. */
@@ -114,6 +131,7 @@ static void start(char **arguments) {
         if (setpgid(0, 0) < 0)
                 broken("setpgid");
         set_environment();
+        raise_limit();
         execvp(arguments[0], arguments);
         broken(arguments[0]);
 }
