@@ -8,11 +8,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "flight.h"
 #include "stand_in.h"
 
 const char *const fault_names[] = {
 #define NAME(name, ...) #name,
-        FAULT_CALLS(NAME) "descriptors",
+        FAULT_CALLS(NAME) "descriptors", "in_flight",
 };
 
 const int fault_effects[][FAULT_MOST_EFFECTS] = {
@@ -116,11 +117,16 @@ void fault_set(enum fault_call call, long n, int effect, bool lasting) {
         atomic_store(&failing_call, (int) call);
         if (call == FAULT_descriptors)
                 limit_descriptors(n - 1);
+        if (call == FAULT_in_flight) {
+                flight_start(n - 1);
+                atomic_store(&hits, 1);
+        }
 }
 
 void fault_lift(void) {
         atomic_store(&failing_call, -1);
         lift_limit();
+        flight_end();
 }
 
 void fault_pass_over(void) {

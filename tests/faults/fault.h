@@ -95,12 +95,16 @@ enum fault_call {
         FAULT_CALL_COUNT,
 
         /* No call, but that only so many descriptors can be opened: n - 1 of them, until it is lifted. */
-        FAULT_descriptors = FAULT_CALL_COUNT
+        FAULT_descriptors = FAULT_CALL_COUNT,
+
+        /* As few may be put in flight, for a while: see flight.h. */
+        FAULT_in_flight,
+        FAULT_ALL_COUNT
 };
 
 #define FAULT_MOST_EFFECTS 12
 
-extern const char *const fault_names[FAULT_CALL_COUNT + 1];
+extern const char *const fault_names[FAULT_ALL_COUNT];
 extern const int fault_effects[FAULT_CALL_COUNT][FAULT_MOST_EFFECTS]; /* Errnos and enum fault_effect; 0 ends. */
 
 /* "EMFILE", "half", … */

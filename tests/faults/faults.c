@@ -197,8 +197,9 @@ static bool can_last(int effect) {
         }
 }
 
-/* The most descriptors that are left to a scenario. */
-#define MOST_LEFT 30
+/* The most descriptors that are left to a scenario, and of those the most that it may put in flight. */
+#define MOST_LEFT   30
+#define MOST_FLYING 8
 
 /* Counts a scenario's calls, in a run without a fault; after another one, in which is made what a process makes only once. */
 static void add_scenario(const struct scenario *scenario) {
@@ -227,6 +228,12 @@ static void add_limits(const struct scenario *scenario) {
                                      .call = FAULT_descriptors,
                                      .n = n + 1,
                                      .effect = EMFILE,
+                                     .lasting = true });
+        for (long n = 0; n <= MOST_FLYING; n++)
+                add(&(struct fault){ .scenario = scenario,
+                                     .call = FAULT_in_flight,
+                                     .n = n + 1,
+                                     .effect = ETOOMANYREFS,
                                      .lasting = true });
 }
 

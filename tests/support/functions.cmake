@@ -13,6 +13,9 @@
 #       See must_not_compile.sh.
 #   leat_helper_program(NAME SOURCES … [LIBRARIES …])
 #       A program that tests start; not a test. Its path: $<TARGET_FILE:NAME>.
+#   leat_one_at_a_time(LOCK NAME …)
+#       Of the tests of that lock only one runs at a time: they are about what all processes of a user share. A name is what stands
+#       behind the folder's, for each transport.
 #   leat_battery(NAME COMMAND … [SECONDS n])
 #       The long form of a test that is a sample: not run by CTest, but by `./bootstrap.sh battery NAME`, within run_test too.
 #
@@ -102,6 +105,18 @@ endfunction()
 
 function(leat_helper_program name)
         leat_test_program(${name} ${ARGN})
+endfunction()
+
+function(leat_one_at_a_time lock)
+        get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+        get_property(tests DIRECTORY PROPERTY TESTS)
+        foreach(name ${ARGN})
+                set(named ${tests})
+                list(FILTER named INCLUDE REGEX "^${folder}[.]${name}([.]|$)")
+                if(named)
+                        set_tests_properties(${named} PROPERTIES RESOURCE_LOCK ${lock})
+                endif()
+        endforeach()
 endfunction()
 
 function(leat_battery name)
