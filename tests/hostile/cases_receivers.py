@@ -10,6 +10,7 @@ import time
 from cases_offers import punch
 from hostile import DISCONNECTED, FULL, OK, TIMEOUT, Failed, sender_case
 from lanes import flooded, need_lanes
+from leat_packets import receive_packet
 from leat_ring import READER_CLOSED, TAIL, WORDS
 from receivers import MS, READER_RANG, READER_WAITS, SEND_OUTCOMES, WRITER_WAITS, Offer, Sends, opposed
 from scribble import BOUNDARIES, Scribbler, Settings
@@ -60,6 +61,21 @@ def silent(a):
         Sends(a, 1).must_end_in(TIMEOUT)
     if n < 100:
         raise Failed(f"only {n} messages had room")
+
+
+@sender_case("a receiver that reads nothing, until the sender's user may have no more descriptors in flight", type="parcel",
+             capacity=1 << 20, spoils=True)
+def too_many_in_flight(a):
+    limit = int(a.victim.ask("in-flight 64")[0].split()[1])
+    for _ in range(3):
+        n = Sends(a, 10000, 0).must_end_in(FULL)
+        if n > limit + 1:
+            raise Failed(f"{n} descriptors could be sent, where {limit} may be in flight")
+        Sends(a, 1, 0).must_end_in(FULL)
+        Sends(a, 1).must_end_in(TIMEOUT)
+        while (came := receive_packet(a.sock)):
+            came.close()
+        Sends(a, 1, 10000).must_succeed()
 
 
 def must_end_by(a, spoil, size=8, **_):

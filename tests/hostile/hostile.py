@@ -104,9 +104,9 @@ def server_case(name, type="parcel", answer=None, ways=SERVER_WAYS, memory=64, n
     return case(name, type, answer, ways, "", memory, needs)
 
 
-def sender_case(name, type="number", ways=SENDER_WAYS, capacity=4096, memory=64, needs=None):
+def sender_case(name, type="number", ways=SENDER_WAYS, capacity=4096, memory=64, needs=None, spoils=False):
     """Its attacker is what the victim's receiver should be (receivers.py): `a.sock` is the receiving end, and `a.victim` sends."""
-    return case(name, type, None, ways, str(capacity), memory, needs)
+    return case(name, type, None, ways, str(capacity), memory, needs, spoils)
 
 
 # ---- the attacker ----

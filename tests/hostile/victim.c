@@ -5,6 +5,7 @@
  *                              "run OUTCOMES | TIMEOUTS EARLY LATEST_US | BEATS MEDIAN_US MAX_US PASSED"
  *     oppose TYPE CAPACITY     "oppose" and a copy of the receiving socket
  *     send COUNT MS SIZE       sends by it: "send …", as run
+ *     in-flight COUNT          not many more descriptors than so many may be in flight from now on: "in-flight LIMIT", see in_flight.h
  *     close                    closes what was opened: "close"
  *     state                    "state HEAP": bytes that the program's heap has in use
  *     quit                     ends it: "quit"
@@ -16,9 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "in_flight.h"
 #include "stranger.h"
 #include "victim.h"
 
@@ -131,6 +134,18 @@ static void run_send(const char *words) {
         tell("send", &outcomes);
 }
 
+static void run_in_flight(const char *words) {
+        struct rlimit limit;
+        char text[64];
+
+        in_flight_be_counted();
+        check_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        limit.rlim_cur = (rlim_t) count_descriptors() + strtoul(words, NULL, 10);
+        check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        (void) snprintf(text, sizeof(text), "in-flight %ju", (uintmax_t) limit.rlim_cur);
+        answer(text, -1);
+}
+
 static void run_close(void) {
         if (target)
                 target_close(target);
@@ -165,6 +180,8 @@ static bool obey(void) {
                 run_oppose(words + 7);
         } else if (strncmp(words, "send ", 5) == 0) {
                 run_send(words + 5);
+        } else if (strncmp(words, "in-flight ", 10) == 0) {
+                run_in_flight(words + 10);
         } else if (strcmp(words, "close") == 0) {
                 run_close();
         } else if (strcmp(words, "state") == 0) {
