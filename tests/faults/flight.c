@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -13,9 +12,8 @@
 #include "in_flight.h"
 #include "support.h"
 
-/* More descriptors than a scenario has open, and more than one packet carries. */
-#define LIMIT  256
-#define PACKET 253
+/* More descriptors than a scenario has open. */
+#define LEAST_LIMIT 256
 
 static bool is_on;
 static int ballast[2];
@@ -33,27 +31,6 @@ static void receive_all(int signal) {
         errno = error;
 }
 
-/* Somebody else of the same user may have too many in flight already: so it goes on as well. */
-static void send_copies(size_t count) {
-        int fds[PACKET] = { 0 };
-        union {
-                struct cmsghdr aligned;
-                char bytes[CMSG_SPACE(sizeof(fds))];
-        } control = { .bytes = { 0 } };
-        struct iovec byte = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
-        struct msghdr message = { .msg_iov = &byte,
-                                  .msg_iovlen = 1,
-                                  .msg_control = &control,
-                                  .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(header), fds, count * sizeof(int));
-        check(sendmsg(ballast[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 || errno == ETOOMANYREFS);
-}
-
 static void start_timer(void) {
         struct sigaction action = { .sa_handler = receive_all, .sa_flags = SA_RESTART };
         struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
@@ -64,19 +41,23 @@ static void start_timer(void) {
         check_equal(timer_settime(timer, 0, &after, NULL), 0);
 }
 
+/* Somebody else of the same user may have too many in flight already: so it goes on as well. */
+static void fill(size_t count) {
+        for (size_t left = count, n; left > 0; left -= n) {
+                n = left < IN_FLIGHT_PACKET ? left : IN_FLIGHT_PACKET;
+                check(in_flight_send(ballast[0], n) || errno == ETOOMANYREFS);
+        }
+}
+
 void flight_start(long room) {
-        size_t count = LIMIT + 1 - (size_t) room;
         struct rlimit limit;
 
         in_flight_be_counted();
         check_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ballast), 0);
         check_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-        limit = (struct rlimit){ .rlim_cur = LIMIT, .rlim_max = before.rlim_max };
+        limit = (struct rlimit){ .rlim_cur = LEAST_LIMIT + in_flight_now(), .rlim_max = before.rlim_max };
         check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-        for (size_t left = count, n; left > 0; left -= n) {
-                n = left < PACKET ? left : PACKET;
-                send_copies(n);
-        }
+        fill(LEAST_LIMIT + 1 - (size_t) room);
         is_on = true;
         start_timer();
 }

@@ -140,7 +140,7 @@ static void run_in_flight(const char *words) {
 
         in_flight_be_counted();
         check_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-        limit.rlim_cur = (rlim_t) count_descriptors() + strtoul(words, NULL, 10);
+        limit.rlim_cur = (rlim_t) count_descriptors() + in_flight_now() + strtoul(words, NULL, 10);
         check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         (void) snprintf(text, sizeof(text), "in-flight %ju", (uintmax_t) limit.rlim_cur);
         answer(text, -1);
