@@ -17,7 +17,7 @@ TEXT
 
 build_packages='gcc libc6-dev cmake ninja-build pkgconf libmsgpack-dev libsodium-dev libjansson-dev'
 test_packages='g++ clang libclang-rt-dev dpkg-dev libcriterion-dev python3 netcat-openbsd strace procps spin man-db mandoc
-        libuv1-dev libglib2.0-dev'
+        libuv1-dev libglib2.0-dev valgrind'
 bench_packages='libglib2.0-dev libnng-dev libzmq3-dev libnanomsg-dev libsystemd-dev g++ libboost-dev iceoryx
         libiceoryx-binding-c-dev'
 

@@ -25,8 +25,14 @@ int count_descriptors(void);
  * the last count. */
 int settle_descriptors(int expected);
 
-/* Ends the process with a line and SIGABRT when it still runs after so many seconds. */
+/* How many times as long everything may take here: the environment's LEAT_TESTS_PATIENCE, 1 without it. */
+int patience(void);
+
+/* Ends the process with a line and SIGABRT when it still runs after so many seconds, times patience(). */
 void watchdog(unsigned seconds);
+
+/* Whether the environment's LEAT_TESTS_WITHOUT, names with spaces between them, has this one; then that is said. */
+bool is_left_out(const char *name);
 
 /* A new folder under $TMPDIR with a random name. Never fails (ends the process). `temp_folder` as a cleanup attribute
  * removes it with everything in it:
