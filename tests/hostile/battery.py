@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "channel", "wire")]
 
+import fuse  # noqa: E402
 import hostile  # noqa: E402
 
 for file in sorted(os.listdir(HERE)):
@@ -186,6 +187,7 @@ def main():
     if arguments.list:
         print("\n".join(f"{case.name}: {', '.join(case.ways)}" for case in cases))
         return 0
+    fuse.enter_namespaces()
     chosen = choose(arguments, cases)
     went_well = bool(chosen)
     for transport in dict.fromkeys(transport for transport, _, _ in chosen):
