@@ -5,11 +5,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "support.h"
 
-/* Longer than anything takes, shorter than the watchdog. */
+/* Longer than anything takes until the next one is counted, shorter than the watchdog. */
 #define TALLY_PATIENCE_MS 25000
 
 struct tally {
@@ -43,19 +44,27 @@ static inline void tally_end(void *context, int why) {
         pthread_mutex_unlock(&tally->lock);
 }
 
-/* Waits until so many were counted. False: they were not, for all patience. */
+/* Waits until so many were counted. False: no more of them were, for all patience. */
 static inline bool tally_reaches(struct tally *tally, const uint64_t *count, uint64_t expected) {
-        struct timespec until;
+        struct timespec until = { 0 };
+        uint64_t seen = UINT64_MAX;
         bool reached;
         int r = 0;
 
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += TALLY_PATIENCE_MS / 1000;
         pthread_mutex_lock(&tally->lock);
-        while (*count < expected && r == 0)
+        while (*count < expected && r == 0) {
+                if (*count != seen) {
+                        seen = *count;
+                        clock_gettime(CLOCK_MONOTONIC, &until);
+                        until.tv_sec += TALLY_PATIENCE_MS / 1000;
+                }
                 r = pthread_cond_clockwait(&tally->changed, &tally->lock, CLOCK_MONOTONIC, &until);
+        }
         reached = *count >= expected;
         pthread_mutex_unlock(&tally->lock);
+        if (!reached)
+                fprintf(stderr, "%llu of %llu came\n", (unsigned long long) seen,
+                        (unsigned long long) expected);
         return reached;
 }
 
