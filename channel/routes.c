@@ -8,6 +8,7 @@
 #include "route.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@
 #include "members.h"
 #include "receiver.h"
 
-/* So long a route rests for which there are no descriptors or no memory. */
+/* So long a route rests for which there are no descriptors or no memory, and the thread when it cannot wait. */
 #define REST_NS INT64_C(10000000)
 
 static void link_route(struct route **list, struct route *route) {
@@ -254,6 +255,13 @@ static void take_and_handle(struct routes *routes, struct route *route) {
         }
 }
 
+/* The system does not let the set wait, and nothing tells when it will: the thread would do nothing but ask. */
+static void pause_instead_of_waiting(void) {
+        const struct timespec pause = { .tv_nsec = REST_NS };
+
+        (void) ppoll(NULL, 0, &pause, NULL);
+}
+
 void routes_serve(struct routes *routes) {
         uint64_t key;
         int r = leat_set_wait(routes->set, &key, routes->resting ? routes->rest_ends : LEAT_FOREVER);
@@ -265,6 +273,8 @@ void routes_serve(struct routes *routes) {
                         pass_on(routes, route);
                 else
                         take_and_handle(routes, route);
+        } else if (r < 0) {
+                pause_instead_of_waiting();
         }
         if (routes->resting && deadline_passed(routes->rest_ends))
                 end_rest(routes);

@@ -1,0 +1,86 @@
+/* A router whose thread cannot wait, because the system does not let it: it asks now and then, and does what it is told meanwhile. */
+#include <stdatomic.h>
+
+#include <leat/leat.h>
+
+#include "fault.h"
+#include "messages.h"
+#include "support.h"
+
+#define WATCHDOG_SECONDS 30
+
+/* The router's pause, see REST_NS in channel/routes.c. */
+#define PAUSE_MS 10
+
+static atomic_int n_received, n_ended;
+
+static void count_received(number *got, void *context) {
+        (void) got;
+        (void) context;
+        (void) atomic_fetch_add(&n_received, 1);
+}
+
+static void count_ended(void *context, int why) {
+        (void) context;
+        check_equal(why, -ESHUTDOWN);
+        (void) atomic_fetch_add(&n_ended, 1);
+}
+
+static void wait_for(atomic_int *count, int wanted) {
+        while (atomic_load(count) < wanted)
+                sleep_ms(1);
+}
+
+static void open_route(leat_router router, number_sender *ret_tx) {
+        number_receiver rx;
+
+        check_equal(number_channel(ret_tx, &rx), 0);
+        check_equal(number_route(router, &rx, count_received, count_ended, NULL), 0);
+}
+
+static long count_waits(void) {
+        return fault_count(FAULT_epoll_pwait2) + fault_count(FAULT_epoll_wait);
+}
+
+int main(void) {
+        leat_router router, other;
+        number_sender tx[2];
+        int64_t began;
+        long before;
+
+        watchdog(WATCHDOG_SECONDS);
+        check_equal(leat_router_create(&router), 0);
+        open_route(router, &tx[0]);
+        check_equal(number_send(tx[0], &(number){ 1 }, LEAT_NOW), 0);
+        wait_for(&n_received, 1);
+
+        fault_start();
+        fault_set(FAULT_epoll_pwait2, 1, ENOMEM, true);
+        check_equal(number_send(tx[0], &(number){ 2 }, LEAT_NOW), 0); /* It wakes for this one. */
+        wait_for(&n_received, 2);
+        began = clock_ms();
+        before = count_waits();
+        while (clock_ms() < began + 300)
+                sleep_ms(10);
+        before = count_waits() - before;
+        check(fault_hits() > 0);
+        check(before <= 2 + (clock_ms() - began) / PAUSE_MS);
+
+        open_route(router, &tx[1]);
+        fault_lift();
+        check_equal(number_send(tx[1], &(number){ 3 }, LEAT_NOW), 0);
+        wait_for(&n_received, 3);
+
+        fault_set(FAULT_epoll_pwait2, 1, ENOMEM, true);
+        check_equal(leat_router_create(&other), 0);
+        check_equal(leat_router_shutdown(router, LEAT_FOREVER), 0);
+        check_equal(leat_router_shutdown(other, LEAT_FOREVER), 0);
+        check_equal(atomic_load(&n_ended), 2);
+        for (int i = 0; i < 2; i++) {
+                check_equal(number_send(tx[i], &(number){ 4 }, LEAT_NOW), LEAT_DISCONNECTED);
+                number_sender_close(&tx[i]);
+        }
+        leat_router_close(&router);
+        leat_router_close(&other);
+        return 0;
+}
