@@ -14,11 +14,16 @@
 #include "fork.h"
 #include "greeting.h"
 
+/* So often somebody is heard again whose message found no room here. Who asks for more than there will ever be must not keep those busy who
+ * accept. */
+#define MOST_TRIES 8
+
 struct candidate {
         TAILQ_ENTRY(candidate) entry;
         struct leat_receiver *receiver;
         uint32_t place; /* In the poller, once it has to be waited for. */
         bool has_greeted;
+        unsigned tries;    /* That failed for want of memory or descriptors. */
         size_t lane_limit; /* For when it is accepted. */
 };
 
@@ -48,6 +53,7 @@ static struct leat_receiver *forget(struct candidates *candidates, struct candid
         candidates->count--;
         candidates->n_introduced -= candidate->has_greeted;
         receiver->lane_limit = candidate->lane_limit;
+        receiver->short_of_descriptors = candidate->tries > 0;
         free(candidate);
         return receiver;
 }
@@ -140,25 +146,60 @@ static int take_greeting(struct candidates *candidates, struct candidate *candid
         return 0;
 }
 
-int candidates_hear(struct candidates *candidates, struct candidate *candidate, const struct leat_type *type,
-                    struct leat_receiver **ret_receiver, void *ret_first) {
+static int take_first(struct candidates *candidates, struct candidate *candidate,
+                      const struct leat_type *type, void *ret_first) {
         int r = candidate->has_greeted ? 0 : take_greeting(candidates, candidate);
 
-        if (r == 0) {
-                r = leat_receiver_recv(candidate->receiver, type, ret_first, LEAT_NOW);
-                if (r == LEAT_VERSION_MISMATCH)
-                        candidates->other_version = candidate->receiver->other_version;
-                if (r == LEAT_TYPE_MISMATCH)
-                        mismatch_copy(&candidates->mismatch, &candidate->receiver->mismatch);
+        if (r != 0)
+                return r;
+        r = leat_receiver_recv(candidate->receiver, type, ret_first, LEAT_NOW);
+        if (r == LEAT_VERSION_MISMATCH)
+                candidates->other_version = candidate->receiver->other_version;
+        if (r == LEAT_TYPE_MISMATCH)
+                mismatch_copy(&candidates->mismatch, &candidate->receiver->mismatch);
+        return r == LEAT_NO_DESCRIPTORS ? -EMFILE : r;
+}
+
+/* What could not be taken for want of something waits where it was; but it may have been missed only after taking. */
+static bool waits_still(const struct candidate *candidate) {
+        struct leat_counters counters = { 0 };
+
+        (void) leat_receiver_counters(candidate->receiver, &counters);
+        return counters.refusals == 0;
+}
+
+/* It will have to be waited for. */
+static int keep(struct candidates *candidates, struct candidate *candidate, int why) {
+        int r = candidate->place != POLLER_NOWHERE
+                        ? 0
+                        : poller_add(&candidates->poller, candidate->receiver->connection->fd, EPOLLIN,
+                                     CANDIDATES_ONE, candidate, &candidate->place);
+
+        if (r < 0) {
+                drop(candidates, candidate);
+                return r;
         }
+        if (candidates->count > candidates->limit) {
+                struct candidate *silent = find_silent(candidates);
+
+                if (silent)
+                        drop(candidates, silent);
+        }
+        return why;
+}
+
+int candidates_hear(struct candidates *candidates, struct candidate *candidate, const struct leat_type *type,
+                    struct leat_receiver **ret_receiver, void *ret_first) {
+        int r = take_first(candidates, candidate, type, ret_first);
+
         if (r == 0) {
                 *ret_receiver = forget(candidates, candidate);
                 return 0;
         }
-        if (r == LEAT_EMPTY)
-                return LEAT_EMPTY;
+        if (r == LEAT_EMPTY || (r < 0 && ++candidate->tries < MOST_TRIES && waits_still(candidate)))
+                return keep(candidates, candidate, r);
         drop(candidates, candidate);
-        return r == LEAT_TYPE_MISMATCH || r == LEAT_VERSION_MISMATCH ? r : LEAT_MORE;
+        return r < 0 || r == LEAT_TYPE_MISMATCH || r == LEAT_VERSION_MISMATCH ? r : LEAT_MORE;
 }
 
 static int make_candidate(struct candidates *candidates, int fd, struct candidate **ret_candidate) {
@@ -177,28 +218,11 @@ static int make_candidate(struct candidates *candidates, int fd, struct candidat
         candidate->place = POLLER_NOWHERE;
         candidate->lane_limit = receiver->lane_limit;
         receiver->lane_limit = 0;
+        receiver->short_of_descriptors = true; /* Its one message shall not be the one that is lost. */
         TAILQ_INSERT_TAIL(&candidates->silent, candidate, entry);
         candidates->count++;
         *ret_candidate = candidate;
         return 0;
-}
-
-/* It will have to be waited for. */
-static int keep(struct candidates *candidates, struct candidate *candidate) {
-        int r = poller_add(&candidates->poller, candidate->receiver->connection->fd, EPOLLIN, CANDIDATES_ONE,
-                           candidate, &candidate->place);
-
-        if (r < 0) {
-                drop(candidates, candidate);
-                return r;
-        }
-        if (candidates->count > candidates->limit) {
-                struct candidate *silent = find_silent(candidates);
-
-                if (silent)
-                        drop(candidates, silent);
-        }
-        return LEAT_EMPTY;
 }
 
 int candidates_add(struct candidates *candidates, int fd, const struct leat_type *type,
@@ -206,10 +230,7 @@ int candidates_add(struct candidates *candidates, int fd, const struct leat_type
         struct candidate *candidate;
         int r = make_candidate(candidates, fd, &candidate);
 
-        if (r < 0)
-                return r;
-        r = candidates_hear(candidates, candidate, type, ret_receiver, ret_first);
-        return r == LEAT_EMPTY ? keep(candidates, candidate) : r;
+        return r < 0 ? r : candidates_hear(candidates, candidate, type, ret_receiver, ret_first);
 }
 
 void candidates_dismiss(struct candidates *candidates) {

@@ -44,13 +44,14 @@ int candidates_renew(struct candidates *candidates);
  * first. */
 bool candidates_have_room(struct candidates *candidates);
 
-/* One more: takes `fd` over, and hears it. If it stays, and there was no room, the one that has kept silent longest goes. As below; -ENOMEM,
- * -ENOSPC. */
+/* One more: takes `fd` over, and hears it. If it stays, and there was no room, the one that has kept silent longest goes. As below. */
 int candidates_add(struct candidates *candidates, int fd, const struct leat_type *type,
                    struct leat_receiver **ret_receiver, void *ret_first);
 
 /* What one has to say, without waiting. 0: it is complete, gone from here, and *ret_receiver is the caller's; LEAT_EMPTY: there will be more;
- * LEAT_TYPE_MISMATCH, LEAT_VERSION_MISMATCH: it was of another type, or version, and was turned away; LEAT_MORE: it was no good, and was turned away. */
+ * LEAT_TYPE_MISMATCH, LEAT_VERSION_MISMATCH: it was of another type, or version, and was turned away; LEAT_MORE: it was no good, and was turned
+ * away. -EMFILE, -ENOMEM, …: there was no room for what it said. That waits and is heard again, a few times; but it was turned away if it
+ * was missed too late, or a candidate itself found no room. */
 int candidates_hear(struct candidates *candidates, struct candidate *candidate, const struct leat_type *type,
                     struct leat_receiver **ret_receiver, void *ret_first);
 

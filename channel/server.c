@@ -156,6 +156,8 @@ static int welcome(struct leat_server *server, int fd, const struct leat_type *t
  * look(). */
 static int admit(struct leat_server *server, const struct leat_type *type,
                  struct leat_receiver **ret_receiver, void *ret_first) {
+        int failure = LEAT_MORE;
+
         for (int i = 0; i < BATCH && candidates_have_room(&server->candidates); i++) {
                 int fd = accept4(server->listening.fd, NULL, NULL, SOCK_CLOEXEC);
                 int r;
@@ -163,12 +165,14 @@ static int admit(struct leat_server *server, const struct leat_type *type,
                 if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
                         continue;
                 if (fd < 0)
-                        return errno == EAGAIN ? LEAT_MORE : -errno;
+                        return errno == EAGAIN ? failure : -errno;
                 r = welcome(server, fd, type, ret_receiver, ret_first);
-                if (r != LEAT_EMPTY && r != LEAT_MORE)
+                if (r < 0)
+                        failure = r;
+                else if (r != LEAT_EMPTY && r != LEAT_MORE)
                         return r;
         }
-        return LEAT_MORE;
+        return failure;
 }
 
 /* Lets in and hears those that there are now. 0; LEAT_EMPTY: there was nobody; LEAT_MORE: nothing came of it, but there may be more;

@@ -44,8 +44,7 @@ static void serve(int clients) {
                                                 tried ? leat_after_ms(50) : leat_after_ms(1000))) != 0 &&
                              !(r == LEAT_TIMEOUT && fault_hits() > 0 && !is_again);
                              tried++)
-                                may_fail("number_accept", r, tried, SHORTAGES, -ENOSPC, LEAT_NO_DESCRIPTORS,
-                                         LEAT_MALFORMED);
+                                may_fail("number_accept", r, tried, SHORTAGES, -ENOSPC, LEAT_MALFORMED);
                         if (r == 0)
                                 break;
                         is_again = true;

@@ -55,9 +55,11 @@ LEAT_PUBLIC void leat_server_expect(struct leat_server *server, pid_t pid);
 /* Waits for a client and its first message, which lives as if received from *ret_receiver. After 0 a one-shot server
  * takes nobody else, and its name is gone; close it. LEAT_EMPTY, LEAT_TIMEOUT, LEAT_TYPE_MISMATCH (a client of another
  * type came, and was turned away), LEAT_VERSION_MISMATCH (one that speaks another version of the protocol, likewise): the
- * server is open still and accept can be called again. -EMFILE, -ENFILE, -ENOMEM: somebody stands
- * before the door who cannot be let in now; so it can, too. A client that is turned away sees LEAT_DISCONNECTED. -EINVAL after a
- * one-shot server was used. -EBADF: the server is zero. */
+ * server is open still and accept can be called again. So it can after -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -ENOSPC (see epoll(7)): somebody
+ * stands before the door who cannot be let in now, or a client's first message could not be taken. That client keeps its
+ * place for the next calls, but is turned away after eight such failures, or if memory ran out when its message was taken already or before
+ * it had a place. A client that is turned away sees LEAT_DISCONNECTED. -EINVAL after a one-shot server was used. -EBADF: the server
+ * is zero. */
 LEAT_PUBLIC int leat_server_accept(struct leat_server *server, const struct leat_type *type,
                                    struct leat_receiver **ret_receiver, void *ret_first, leat_deadline deadline);
 
