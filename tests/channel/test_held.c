@@ -259,6 +259,32 @@ Test(held, a_socket_that_is_held_comes_as_another_type) {
         number_receiver_close(&numbers);
 }
 
+/* Between the last reference and leaving the table another thread may look; here one is kept there. */
+Test(held, a_connection_that_is_being_closed_is_held_no_more) {
+        number_sender end;
+        number_receiver numbers;
+        parcel got;
+        int fd, *references;
+
+        cr_assert_eq(number_channel(&end, &numbers), 0);
+        fd = end.object->connection->fd;
+        references = &end.object->connection->references;
+        cr_assert_eq(receive_as_number(fd, &got), 0);
+        parcel_release(rx);
+        cr_assert_eq(*references, 1);
+        *references = 0;
+        cr_assert_eq(receive_as_text(fd, &got), 0, "nobody can say any more that it was another");
+        cr_assert(text_sender_is_set(got.other));
+        parcel_release(rx);
+        cr_assert_eq(receive_as_number(fd, &got), 0);
+        cr_assert_neq(got.end.object->connection, end.object->connection);
+        parcel_release(rx);
+        *references = 1;
+        number_sender_close(&end);
+        expect_end(numbers);
+        number_receiver_close(&numbers);
+}
+
 /* Nothing is proved then, and nothing is mixed up: it is as it came. */
 Test(held, a_socket_that_is_held_comes_as_a_newer_type_or_as_ordered) {
         struct fingerprint fingerprint = fingerprint_of(number_type()), newer = fingerprint;
