@@ -23,6 +23,7 @@ struct route {
         struct leat_sender *target; /* NULL: for the program. */
         leat_undecoded pending;     /* Taken, and not passed on yet. */
         int room;                   /* What is watched instead of the target's own socket; -1: nothing. */
+        unsigned n_in_vain;         /* Tries that found no room, one after the other. */
 
         alignas(max_align_t) unsigned char message[];
 };

@@ -20,6 +20,9 @@
 /* So long a route rests for which there are no descriptors or no memory, and the thread when it cannot wait. */
 #define REST_NS INT64_C(10000000)
 
+/* So often in a row a route looks for room at once when there seems to be some. */
+#define MOST_IN_VAIN 16
+
 static void link_route(struct route **list, struct route *route) {
         route->next = *list;
         route->link = list;
@@ -135,11 +138,16 @@ static void rest(struct routes *routes, struct route *route) {
         link_route(&routes->resting, route);
 }
 
-/* Another can take its place in the target's channel at any moment, so this may be in vain, again and again. */
+/* Another can take its place in the target's channel at any moment, so this may be in vain, again and again. It is always in vain while
+ * too many descriptors of this user are in flight: then there seems to be room, and nothing tells when there is. */
 static void wait_for_room(struct routes *routes, struct route *route) {
         withdraw(routes, route);
-        if (forward_wait(routes, route) < 0)
+        if (++route->n_in_vain == MOST_IN_VAIN) {
+                route->n_in_vain = 0;
                 rest(routes, route);
+        } else if (forward_wait(routes, route) < 0) {
+                rest(routes, route);
+        }
 }
 
 static void skip(struct routes *routes, uint64_t n) {
@@ -165,6 +173,7 @@ static void pass_on(struct routes *routes, struct route *route) {
 
         switch (r) {
         case 0:
+                route->n_in_vain = 0;
                 break;
         case LEAT_FULL:
                 wait_for_room(routes, route);

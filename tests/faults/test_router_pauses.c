@@ -1,4 +1,5 @@
-/* A router whose thread cannot wait, because the system does not let it: it asks now and then, and does what it is told meanwhile. */
+/* A router whose thread cannot wait, because the system does not let it, or because nothing tells when it could go on: it asks now and then,
+ * and does what it is told meanwhile. */
 #include <stdatomic.h>
 
 #include <leat/leat.h>
@@ -11,6 +12,9 @@
 
 /* The router's pause, see REST_NS in channel/routes.c. */
 #define PAUSE_MS 10
+
+/* So often it tries before a pause, see there. */
+#define MOST_IN_VAIN 16
 
 static atomic_int n_received, n_ended;
 
@@ -40,6 +44,43 @@ static void open_route(leat_router router, number_sender *ret_tx) {
 
 static long count_waits(void) {
         return fault_count(FAULT_epoll_pwait2) + fault_count(FAULT_epoll_wait);
+}
+
+/* Only what has handles can be too many in flight, and it is the target's message that is. */
+static void too_many_in_flight(void) {
+        parcel_sender tx, target_tx;
+        parcel_receiver rx, target_rx;
+        leat_descriptor file = leat_descriptor_lend(0);
+        leat_router router;
+        int64_t began;
+        long before;
+        parcel got;
+
+        check_equal(leat_router_create(&router), 0);
+        check_equal(parcel_channel(&tx, &rx), 0);
+        check_equal(parcel_channel(&target_tx, &target_rx), 0);
+        check_equal(parcel_send(tx, &(parcel){ .value = 5, .files = { &file, 1 } }, LEAT_NOW), 0);
+        fault_start();
+        fault_set(FAULT_sendmsg, 1, ETOOMANYREFS, true);
+        check_equal(parcel_route_to(router, &rx, &target_tx, NULL, NULL), 0);
+        while (fault_hits() == 0)
+                sleep_ms(1);
+        began = clock_ms();
+        before = fault_hits();
+        while (clock_ms() < began + 300)
+                sleep_ms(10);
+        check(fault_hits() - before <= (2 + (clock_ms() - began) / PAUSE_MS) * MOST_IN_VAIN);
+        check_equal(parcel_recv(target_rx, &got, LEAT_NOW), LEAT_EMPTY);
+        fault_lift();
+        check_equal(parcel_recv(target_rx, &got, LEAT_FOREVER), 0);
+        check_equal(got.value, 5);
+        check_equal(got.files.count, 1);
+        check_equal(leat_router_shutdown(router, LEAT_FOREVER), 0);
+        check_equal(leat_router_skipped(router), 0);
+        leat_router_close(&router);
+        parcel_sender_close(&tx);
+        parcel_receiver_close(&target_rx);
+        fault_stop();
 }
 
 int main(void) {
@@ -82,5 +123,8 @@ int main(void) {
         }
         leat_router_close(&router);
         leat_router_close(&other);
+        fault_lift();
+        fault_stop();
+        too_many_in_flight();
         return 0;
 }

@@ -93,7 +93,8 @@ LEAT_PUBLIC int leat_sender_clone(struct leat_sender *sender, struct leat_sender
 /* Sends one message; whatever its size, it arrives whole or not at all. The message stays the caller's, except the
  * handles in it that are given: these are closed here after success and kept on any other result.
  *
- * 0; LEAT_FULL (LEAT_NOW and no room), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
+ * 0; LEAT_FULL (LEAT_NOW and no room, or so many descriptors of this user are in flight that the system takes no more, see
+ * ETOOMANYREFS in sendmsg(2) and unix(7): nothing tells when that is over), LEAT_TIMEOUT, LEAT_DISCONNECTED (the receiver is gone: at once when it was
  * closed. On a lane whose receiver was killed, was closed by a process that had forked since it received last, was dropped with
  * its message, or was lost in one that nobody received: at once when it waits for room, else after 4096 messages, or after 1 ms
  * and 16 messages, at the latest. That counts from when the last copy of its lane's socket was closed; of one that was dropped, from

@@ -36,7 +36,9 @@ LEAT_PUBLIC int leat_set_create(leat_set *ret_set);
 /* T_set_add and T_set_add_sender: a receiver is ready when it has a message or its end; a sender when it may have room
  * for one or its receiver is gone. `key` is the caller's, unique in the set: -EEXIST; also when a sender of this
  * channel is in the set already by the channel's socket (one with a lane of its own is there by that). -EBUSY when the receiver is in a set. The
- * set borrows its members: remove a sender before closing it. */
+ * set borrows its members: remove a sender before closing it. While too many descriptors of this user are in flight (see
+ * leat_sender_send) a sender is ready as before, though what has handles is LEAT_FULL: who gets that from a sender
+ * that is ready should pause for a millisecond before waiting again, or would do nothing but ask. */
 LEAT_PUBLIC int leat_set_add_receiver(leat_set set, struct leat_receiver *receiver, uint64_t key);
 LEAT_PUBLIC int leat_set_add_sender(leat_set set, struct leat_sender *sender, uint64_t key);
 
