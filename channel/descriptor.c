@@ -83,8 +83,11 @@ static bool is_known_to_hold_none(int fd) {
  * lock that receiving takes. After a hang-up nothing more comes, so there it can be asked what has. */
 static bool may_hold_descriptors(int fd) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+        int n = poll(&poll_fd, 1, 0);
 
-        if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLIN))
+        if (n < 0)
+                return true; /* Nothing is known. */
+        if (n == 0 || !(poll_fd.revents & POLLIN))
                 return false;
         return !(poll_fd.revents & POLLHUP) || !is_known_to_hold_none(fd);
 }
