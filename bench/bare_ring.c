@@ -1,6 +1,7 @@
-/* Where the bare ring waits, and wakes who waits. A side that waits spins for some 50 us, which is what a sleep and a
- * wake-up take; but not when both sides are on one core (the other one could not run), and less and less often when
- * spinning was in vain before. Then it says that it waits, looks once more, and sleeps on its futex. */
+/* Where the bare ring waits, and wakes who waits. A side that waits spins for some 50 us, which is what a
+ * sleep and a wake-up take; but not when both sides are on one core (the other one could not run), and less
+ * and less often when spinning was in vain before. Then it says that it waits, looks once more, and sleeps on
+ * its futex. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -185,8 +186,8 @@ static bool wait_until(struct bare_ring *ring, bool (*there)(struct bare_ring *r
         return true;
 }
 
-/* What is written already must be seen before its writer waits for room, and what was read before its reader waits for
- * more: else each could wait for the other. */
+/* What is written already must be seen before its writer waits for room, and what was read before its reader
+ * waits for more: else each could wait for the other. */
 bool bare_ring_wait_for_room(struct bare_ring *ring, uint64_t need) {
         bare_publish(ring);
         return room_there(ring, need) || wait_until(ring, room_there, need);

@@ -1,11 +1,13 @@
-/* The yardstick of shared memory: a single-producer single-consumer ring between two processes, and nothing else. It
- * trusts the other side, knows no types, no handles and no death. It shares no code with Leat and was finished before
- * Leat's lanes were begun, so that it says what the machine can do and not what Leat does.
+/* The yardstick of shared memory: a single-producer single-consumer ring between two processes, and nothing
+ * else. It trusts the other side, knows no types, no handles and no death. It shares no code with Leat and
+ * was finished before Leat's lanes were begun, so that it says what the machine can do and not what Leat
+ * does.
  *
- * A record is a header of 8 bytes and the payload, padded to 8. The header is the number of payload bytes from here on
- * to the end of the message; a message longer than the ring's `piece` is several records. The data are mapped twice in
- * a row, so that no record is ever split. A zero header stands behind what is published: the store of the first new
- * record's header, over that zero, publishes it together with all that was written behind it.
+ * A record is a header of 8 bytes and the payload, padded to 8. The header is the number of payload bytes
+ * from here on to the end of the message; a message longer than the ring's `piece` is several records. The
+ * data are mapped twice in a row, so that no record is ever split. A zero header stands behind what is
+ * published: the store of the first new record's header, over that zero, publishes it together with all that
+ * was written behind it.
  *
  * The paths that every message takes are inline; whatever waits or wakes is in bare_ring.c. */
 #ifndef LEAT_BENCH_BARE_RING_H
@@ -16,8 +18,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How a side waits for the other: never sleeping; spinning for about as long as a sleep and wake-up cost, then
- * sleeping; or sleeping at once. */
+/* How a side waits for the other: never sleeping; spinning for about as long as a sleep and wake-up cost,
+ * then sleeping; or sleeping at once. */
 enum bare_wait { BARE_SPIN, BARE_ADAPTIVE, BARE_FUTEX };
 
 /* What one side says to the other, on lines that the other side does not write in its fast path. */
@@ -39,8 +41,8 @@ struct bare_ring {
         uint64_t position;  /* Where this side writes or reads next. */
         uint64_t other;     /* Producer: the consumer's position, as last seen. */
         uint64_t published; /* Consumer: its position, as last published. */
-        uint64_t
-                first; /* Producer: the first record that is not published yet; equals position when none is. */
+        uint64_t first;     /* Producer: the first record that is not published yet; equals position when none
+                        * is. */
         uint64_t first_left; /* Its header. */
         unsigned count, publish_every;
         enum bare_wait wait;
@@ -49,9 +51,9 @@ struct bare_ring {
         struct bare_shared *shared;
 };
 
-/* Makes one ring of `size` bytes (a power of two and of the page size) for messages cut into pieces of at most `piece`
- * bytes, at most half of the size. To be called before fork; one process uses the producer's half, the other the
- * consumer's. 0, or the negative of an errno. */
+/* Makes one ring of `size` bytes (a power of two and of the page size) for messages cut into pieces of at
+ * most `piece` bytes, at most half of the size. To be called before fork; one process uses the producer's
+ * half, the other the consumer's. 0, or the negative of an errno. */
 int bare_ring_create(size_t size, size_t piece, enum bare_wait wait, unsigned publish_every,
                      struct bare_ring *ret_producer, struct bare_ring *ret_consumer);
 
@@ -74,8 +76,8 @@ static inline uint64_t bare_record_size(uint64_t payload) {
         return 8 + ((payload + 7) & ~(uint64_t) 7);
 }
 
-/* Whoever sleeps set `waits` and looked again behind a full fence; so a full fence belongs between what is published
- * and this look. A ring that only spins has nobody to wake. */
+/* Whoever sleeps set `waits` and looked again behind a full fence; so a full fence belongs between what is
+ * published and this look. A ring that only spins has nobody to wake. */
 static inline void bare_wake_check(struct bare_ring *ring) {
         if (ring->wait == BARE_SPIN)
                 return;
@@ -84,7 +86,8 @@ static inline void bare_wake_check(struct bare_ring *ring) {
                 bare_ring_wake(ring);
 }
 
-/* The producer: room for `payload` bytes, which must not be over `piece`. NULL when the consumer is closed. */
+/* The producer: room for `payload` bytes, which must not be over `piece`. NULL when the consumer is
+ * closed. */
 static inline void *bare_reserve(struct bare_ring *ring, uint64_t payload) {
         uint64_t need = bare_record_size(payload) + 8; /* And the zero header behind it. */
 
@@ -117,7 +120,8 @@ static inline void bare_commit(struct bare_ring *ring, uint64_t payload, uint64_
                 bare_publish(ring);
 }
 
-/* The consumer: the next record's payload, in place, once there is one; NULL at the end. `ret_left`: its header. */
+/* The consumer: the next record's payload, in place, once there is one; NULL at the end. `ret_left`: its
+ * header. */
 static inline void *bare_peek(struct bare_ring *ring, uint64_t *ret_left) {
         uint64_t *header = bare_header(ring, ring->position);
         uint64_t left = __atomic_load_n(header, __ATOMIC_ACQUIRE);

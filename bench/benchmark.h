@@ -12,11 +12,11 @@ struct benchmark {
         size_t size;
         unsigned senders, channels, batch;
         size_t capacity;
-        bool quick;   /* Part of the overview. */
-        enum pin pin; /* PIN_AS_ASKED, unless one is what the benchmark is about. */
-        const char *
-                family; /* Benchmarks that differ in size, or in senders, or in channels: one plot of a report. */
-        const char *peers; /* Names; those that were not built are passed over. */
+        bool quick;         /* Part of the overview. */
+        enum pin pin;       /* PIN_AS_ASKED, unless one is what the benchmark is about. */
+        const char *family; /* Benchmarks that differ in size, or in senders, or in channels: one plot of a
+                         * report. */
+        const char *peers;  /* Names; those that were not built are passed over. */
 };
 
 /* Ends with one without a name. */

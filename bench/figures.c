@@ -63,7 +63,8 @@ static void add_point(struct plot *plot, const json_t *peer, struct point point)
         if (!line || line->count == MAX_POINTS)
                 return;
         if (line->count > 0 && line->points[line->count - 1].x >= point.x)
-                return; /* Plotted in the order that it was measured in; a second one of a size is not needed. */
+                return; /* Plotted in the order that it was measured in; a second one of a size is not
+                         * needed. */
         line->points[line->count++] = point;
 }
 

@@ -1,5 +1,6 @@
-/* What peers need that join by the name of a socket: a private folder to put it in, and a way for the side that sends
- * to stay until the other has read all, because libraries drop what is queued when a socket is closed. */
+/* What peers need that join by the name of a socket: a private folder to put it in, and a way for the side
+ * that sends to stay until the other has read all, because libraries drop what is queued when a socket is
+ * closed. */
 #ifndef LEAT_BENCH_JOINING_H
 #define LEAT_BENCH_JOINING_H
 
@@ -12,14 +13,16 @@ struct joining {
         int done[2]; /* A pipe; at its end the answerer is gone. */
 };
 
-/* In the process that forks both sides: makes a link of so many bytes, which are 0 behind the first member. */
+/* In the process that forks both sides: makes a link of so many bytes, which are 0 behind the first
+ * member. */
 int joining_open(size_t size, struct link **ret_link);
 
 /* In each side, before it joins. */
 void joining_take_side(struct joining *joining, enum side side);
 
-/* In each side, when its socket is made: a first message and its answer prove that both have met. From then on the names
- * are not needed any more and are removed, so that nothing is left whatever happens. 0, or a negative errno. */
+/* In each side, when its socket is made: a first message and its answer prove that both have met. From then
+ * on the names are not needed any more and are removed, so that nothing is left whatever happens. 0, or a
+ * negative errno. */
 int joining_greet(struct joining *joining, const struct peer *peer, struct link *link);
 
 /* By the asker, when it has sent its last: waits for the answerer's end. */

@@ -18,12 +18,14 @@
  *               "in_process": boolean,
  *               "error": string or null,              why there are fewer rounds, or none
  *               "per_second", "bytes_per_second", "ns", "cpu_ns", "answerer_cpu": spread,
- *               "round_trip_ns": { "least", "p50", "p90", "p99", "p999": spread } or null; null too when there were too few for one,
- *               "round_trip_histogram": [ [ ns, count ]… ] or null: of all rounds; each reaches to ns * 2^(1/8)
- *               "rounds": [ { "per_second", "cpu_ns", "answerer_cpu", "p50", "p99", "probe_ns" } ] } ] } ] }
+ *               "round_trip_ns": { "least", "p50", "p90", "p99", "p999": spread } or null; null too when
+ *               there were too few for one, "round_trip_histogram": [ [ ns, count ]… ] or null: of all
+ *               rounds; each reaches to ns * 2^(1/8) "rounds": [ { "per_second", "cpu_ns", "answerer_cpu",
+ *               "p50", "p99", "probe_ns" } ] } ] } ] }
  *
- * A spread is { "median", "least", "most" } over the rounds, or null without any. cpu_ns is of both sides, and of programs between them, for each of
- * the unit; answerer_cpu the part of a core, 0 to 1. Names that were known once keep their meaning; new ones may come. */
+ * A spread is { "median", "least", "most" } over the rounds, or null without any. cpu_ns is of both sides,
+ * and of programs between them, for each of the unit; answerer_cpu the part of a core, 0 to 1. Names that
+ * were known once keep their meaning; new ones may come. */
 #include <stddef.h>
 
 #include <leat/error.h>
@@ -93,7 +95,8 @@ static json_t *of_rounds(const struct outcome *outcome, const struct series *ser
         return rounds;
 }
 
-/* Nanoseconds each and bytes a second follow from the rate: what was least is most there, and the other way round. */
+/* Nanoseconds each and bytes a second follow from the rate: what was least is most there, and the other way
+ * round. */
 static json_t *of_series(const struct outcome *outcome, const struct series *series) {
         struct spread rate = series_spread(series, RESULT(per_second));
         double size = (double) outcome->task.setup.size;

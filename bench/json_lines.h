@@ -11,7 +11,8 @@ struct json_lines {
         char buffer[65536];
 };
 
-/* Takes the reference; NULL is one that could not be made for want of memory. 0, or the negative of an errno. */
+/* Takes the reference; NULL is one that could not be made for want of memory. 0, or the negative of an
+ * errno. */
 int json_lines_send(struct json_lines *lines, json_t *object);
 
 /* 1: an object, which is the caller's; 0: the other side has ended; negative: an error. */

@@ -1,5 +1,5 @@
-/* Measures what the targets compare, each measure's figures in turns within one run, and judges: a target is met when the
- * median over a run's rounds meets it in two of three runs. */
+/* Measures what the targets compare, each measure's figures in turns within one run, and judges: a target is
+ * met when the median over a run's rounds meets it in two of three runs. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,8 +212,8 @@ static void compare(struct judgement *judgement, struct run_verdict *run, const 
         run->other = median_of(&other->series, target->bound);
 }
 
-/* Whether it says something under these conditions: on two cores, or on one where that is what it is about; near, where
- * that matters; with rounds enough. */
+/* Whether it says something under these conditions: on two cores, or on one where that is what it is about;
+ * near, where that matters; with rounds enough. */
 static bool does_count(const struct target *target, const struct cell *cell, const struct group *group,
                        double probe_ns) {
         bool same_core = probe_ns <= 0;

@@ -1,6 +1,6 @@
-/* A publisher and its subscribers, as plugins on the SDK. The kernel drops events for a plugin that leaves too many unread, so
- * the publisher never has more on their way than it has room for: one event in so many is acknowledged by the subscribers,
- * which are durable, and the publisher waits for those answers. */
+/* A publisher and its subscribers, as plugins on the SDK. The kernel drops events for a plugin that leaves
+ * too many unread, so the publisher never has more on their way than it has room for: one event in so many is
+ * acknowledged by the subscribers, which are durable, and the publisher waits for those answers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

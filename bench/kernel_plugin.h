@@ -1,5 +1,5 @@
-/* The plugins of a measurement through the kernel: this program, called as `leat-bench plugin` by the kernel. They and
- * whoever measures share a board in memory. */
+/* The plugins of a measurement through the kernel: this program, called as `leat-bench plugin` by the kernel.
+ * They and whoever measures share a board in memory. */
 #ifndef LEAT_BENCH_KERNEL_PLUGIN_H
 #define LEAT_BENCH_KERNEL_PLUGIN_H
 
@@ -18,8 +18,8 @@ struct board {
         /* The task. */
         unsigned subscribers;
         bool round_trip; /* The one subscriber publishes every event back. */
-        unsigned
-                stride; /* One event in so many is to be acknowledged: an answer says that all before have arrived too. */
+        unsigned stride; /* One event in so many is to be acknowledged: an answer says that all before have
+                         * arrived too. */
         unsigned unanswered; /* Of these there are so many at once, at most. */
         size_t size;
         int64_t duration_ns[N_TURNS];

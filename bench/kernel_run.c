@@ -1,5 +1,6 @@
-/* Starting and ending a leat-kernel. It is the keeper's child, so that whoever measures can die at any moment: the
- * keeper, which no Ctrl+C reaches, then cleans up. Should the keeper be killed, the kernel goes with it. */
+/* Starting and ending a leat-kernel. It is the keeper's child, so that whoever measures can die at any
+ * moment: the keeper, which no Ctrl+C reaches, then cleans up. Should the keeper be killed, the kernel goes
+ * with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,5 +1,5 @@
-/* A leat-kernel for one measurement, in a folder of its own. A process between the two, the keeper, waits for this one's
- * end, whatever that is, then ends the kernel and removes the folder: nothing is left. */
+/* A leat-kernel for one measurement, in a folder of its own. A process between the two, the keeper, waits for
+ * this one's end, whatever that is, then ends the kernel and removes the folder: nothing is left. */
 #ifndef LEAT_BENCH_KERNEL_RUN_H
 #define LEAT_BENCH_KERNEL_RUN_H
 
@@ -16,8 +16,8 @@ struct kernel_run {
 /* This very program, for a command of the configuration. 0, or -ENAMETOOLONG. */
 int kernel_run_self(char *ret_path, size_t size);
 
-/* Starts the leat-kernel beside this program and waits until its bridge listens, if it has one. -ENOENT, after saying so,
- * when it is not there. */
+/* Starts the leat-kernel beside this program and waits until its bridge listens, if it has one. -ENOENT,
+ * after saying so, when it is not there. */
 int kernel_run_start(json_t *configuration, struct kernel_run *ret_run);
 
 /* CPU time so far of the kernel and of what it has started. */

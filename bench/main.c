@@ -1,5 +1,6 @@
-/* leat-bench: what Leat's channels cost, beside what they could cost and what others do. All peers of a benchmark are
- * measured in turns, round by round, so that whatever else the machine does meets all of them. */
+/* leat-bench: what Leat's channels cost, beside what they could cost and what others do. All peers of a
+ * benchmark are measured in turns, round by round, so that whatever else the machine does meets all of
+ * them. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ static int complain(const char *file) {
         return -1;
 }
 
-/* Before anything is measured, which takes minutes; what is in the file stays until there is something new. */
+/* Before anything is measured, which takes minutes; what is in the file stays until there is something
+ * new. */
 static int check_file(const char *name) {
         FILE *file = fopen(name, "ae");
 

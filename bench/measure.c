@@ -1,6 +1,7 @@
-/* The processes of a measurement. This one only makes them and waits, so that whatever a peer's library keeps (threads,
- * sockets, memory) ends with them, and so that one that hangs can be ended. They report in shared memory. A signal that
- * ends this program is held back until the sides have ended and what bears a name is removed. */
+/* The processes of a measurement. This one only makes them and waits, so that whatever a peer's library keeps
+ * (threads, sockets, memory) ends with them, and so that one that hangs can be ended. They report in shared
+ * memory. A signal that ends this program is held back until the sides have ended and what bears a name is
+ * removed. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -127,7 +128,8 @@ static int wait_for_signal(const sigset_t *signals, const struct timespec *patie
         return -EINTR;
 }
 
-/* Sees to those that have ended; one that a signal has ended says more than one that has failed. Returns how many. */
+/* Sees to those that have ended; one that a signal has ended says more than one that has failed. Returns how
+ * many. */
 static unsigned reap(pid_t *children, unsigned count, int *error) {
         unsigned found = 0;
 
@@ -154,8 +156,8 @@ static void end_all(const pid_t *children, unsigned count) {
                 }
 }
 
-/* When one has failed the others could wait for it without end, so they are ended; but not at once, because one may have
- * failed because another one is just dying. */
+/* When one has failed the others could wait for it without end, so they are ended; but not at once, because
+ * one may have failed because another one is just dying. */
 static int wait_for_all(pid_t *children, unsigned count, double seconds) {
         const struct timespec patience = { .tv_sec = PATIENCE_SECONDS + (time_t) seconds };
         const struct timespec grace = { .tv_nsec = GRACE_NS };

@@ -37,8 +37,8 @@ struct percentiles {
         double least, p50, p90, p99, p999;
 };
 
-/* How many round trips took how long, in steps of an eighth of an octave from 32 ns to 1 s; what is beyond either end is
- * counted there. */
+/* How many round trips took how long, in steps of an eighth of an octave from 32 ns to 1 s; what is beyond
+ * either end is counted there. */
 #define HISTOGRAM_STEPS 200
 struct histogram {
         uint32_t counts[HISTOGRAM_STEPS];
@@ -59,8 +59,9 @@ struct result {
         struct histogram histogram;
 };
 
-/* 0, or the negative of an errno: -EBADMSG when a message was lost, doubled, changed or out of order, -ENOTSUP when the
- * peer cannot do this, -ETIMEDOUT when it came to no end, -EOWNERDEAD when a side was ended by a signal. */
+/* 0, or the negative of an errno: -EBADMSG when a message was lost, doubled, changed or out of order,
+ * -ENOTSUP when the peer cannot do this, -ETIMEDOUT when it came to no end, -EOWNERDEAD when a side was ended
+ * by a signal. */
 int measure(const struct peer *peer, const struct task *task, struct result *ret_result);
 
 /* Whether the peer can do this at all. */
@@ -75,7 +76,8 @@ struct report {
         int error;
 };
 
-/* What stands between the warm-up and the measured part: it opens when the answerer has read all that was sent before. */
+/* What stands between the warm-up and the measured part: it opens when the answerer has read all that was
+ * sent before. */
 struct gate {
         atomic_uint unannounced; /* Askers that have not said yet how many messages their warm-up has. */
         atomic_ullong messages;  /* How many the others have, together. */

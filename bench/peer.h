@@ -1,8 +1,9 @@
-/* What is measured: one way of moving messages between two processes (or two threads), behind one small interface. A
- * peer is one file; benchmark.c names it in its tables.
+/* What is measured: one way of moving messages between two processes (or two threads), behind one small
+ * interface. A peer is one file; benchmark.c names it in its tables.
  *
- * open() is called first, in the process that forks both sides, and makes whatever is inherited; take_side() follows in
- * each of them, and is where a peer that joins by name does so. From then on a link belongs to one thread. */
+ * open() is called first, in the process that forks both sides, and makes whatever is inherited; take_side()
+ * follows in each of them, and is where a peer that joins by name does so. From then on a link belongs to one
+ * thread. */
 #ifndef LEAT_BENCH_PEER_H
 #define LEAT_BENCH_PEER_H
 
@@ -53,13 +54,13 @@ struct peer {
         /* Of a peer that may keep messages back until there are more: it does so no longer. */
         void (*flush)(struct link *link);
 
-        /* Waits for a message, which is the caller's to read until the next call. 1: a message, 0: the other side has
-         * ended and all is read, negative: an error. */
+        /* Waits for a message, which is the caller's to read until the next call. 1: a message, 0: the other
+         * side has ended and all is read, negative: an error. */
         int (*receive)(struct link *link, enum direction direction, const void **ret_message,
                        size_t *ret_size);
 
-        /* In place, THERE: makes room, fills it by message_fill() and sends it; waits for a message, and sums it by
-         * message_sum() where it lies. Both NULL when there is no such thing. */
+        /* In place, THERE: makes room, fills it by message_fill() and sends it; waits for a message, and sums
+         * it by message_sum() where it lies. Both NULL when there is no such thing. */
         int (*fill)(struct link *link, uint64_t word, size_t size);
         int (*sum)(struct link *link, size_t size, uint64_t *ret_word, uint64_t *ret_sum);
 
@@ -67,23 +68,26 @@ struct peer {
         int (*ask)(struct link *link);
         int (*answer)(struct link *link);
 
-        /* CPU time so far of programs that are neither side's, asked for by the answerer. NULL: there are none. */
+        /* CPU time so far of programs that are neither side's, asked for by the answerer. NULL: there are
+         * none. */
         int64_t (*others_cpu_ns)(struct link *link);
 
-        /* One whose sides are not this program's to fork measures itself, ONE_WAY or ROUND_TRIP; it has no other function. */
+        /* One whose sides are not this program's to fork measures itself, ONE_WAY or ROUND_TRIP; it has no
+         * other function. */
         int (*measure)(const struct peer *peer, const struct task *task, struct result *ret_result);
 
         void (*end)(struct link *link, enum direction direction); /* No more will be sent. */
 
-        /* In the process that forked both sides: lets go of what they have inherited. close() is called there when they
-         * have ended, however they did, to remove what they would leave behind, such as names. NULL: close() is called
-         * there at once. */
+        /* In the process that forked both sides: lets go of what they have inherited. close() is called there
+         * when they have ended, however they did, to remove what they would leave behind, such as names.
+         * NULL: close() is called there at once. */
         void (*leave)(struct link *link);
 
         void (*close)(struct link *link);
 };
 
-/* The first and the last 8 bytes of a message are its word: which asker or channel (8 bits), and its number there. */
+/* The first and the last 8 bytes of a message are its word: which asker or channel (8 bits), and its number
+ * there. */
 static inline uint64_t message_word(unsigned stream, uint64_t number) {
         return (uint64_t) stream << 56 | number;
 }

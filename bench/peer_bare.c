@@ -20,7 +20,8 @@ static void close_link(struct link *link) {
         free(link);
 }
 
-/* In place a record is never cut, and four of the largest should fit; copied pieces are best kept within the cache. */
+/* In place a record is never cut, and four of the largest should fit; copied pieces are best kept within the
+ * cache. */
 static int open_link(const struct peer *peer, const struct setup *setup, struct link **ret_link) {
         struct link *link = calloc(1, sizeof(*link));
         size_t size = RING_SIZE, piece = PIECE;

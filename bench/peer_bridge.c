@@ -1,8 +1,10 @@
-/* The way of IKT300 through Leat's own bridge: an event as a line of JSON over TCP to the bridge, from there to the kernel,
- * back to the bridge and over TCP to another client. Beside tcp-json, which goes directly, it says what the way costs.
+/* The way of IKT300 through Leat's own bridge: an event as a line of JSON over TCP to the bridge, from there
+ * to the kernel, back to the bridge and over TCP to another client. Beside tcp-json, which goes directly, it
+ * says what the way costs.
  *
- * The bridge drops what a client leaves unread for too long. So that nothing is dropped, the answerer tells after every so
- * many events how far it is, by an event of its own, and the asker has no more on their way than that allows. */
+ * The bridge drops what a client leaves unread for too long. So that nothing is dropped, the answerer tells
+ * after every so many events how far it is, by an event of its own, and the asker has no more on their way
+ * than that allows. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -210,7 +212,8 @@ static int receive_word(struct link *link, enum direction direction, const void 
         return event.last ? 0 : 1;
 }
 
-/* What is underway would be lost with the connection: so it is left only when the answerer has told that all is there. */
+/* What is underway would be lost with the connection: so it is left only when the answerer has told that all
+ * is there. */
 static void end_direction(struct link *link, enum direction direction) {
         if (direction == BACK || link->side != ASKER || send_event(link, link->sent, "Last") != 0)
                 return;

@@ -1,6 +1,6 @@
-/* iceoryx: chunks of shared memory, loaned, filled and published to a subscriber for which a publisher waits when its queue
- * is full, so that nothing is lost. One peer sleeps in a WaitSet, one asks again and again. The sides meet by way of the
- * daemon. A message that begins with END is the last. */
+/* iceoryx: chunks of shared memory, loaned, filled and published to a subscriber for which a publisher waits
+ * when its queue is full, so that nothing is lost. One peer sleeps in a WaitSet, one asks again and again.
+ * The sides meet by way of the daemon. A message that begins with END is the last. */
 #include <errno.h>
 #include <fcntl.h>
 #include <iceoryx_binding_c/api.h>

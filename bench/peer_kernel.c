@@ -1,5 +1,5 @@
-/* An event through the kernel: from a plugin to it, and on to 1 or 8 others. The plugins are the kernel's processes, not
- * forks of ours, so these peers measure themselves. */
+/* An event through the kernel: from a plugin to it, and on to 1 or 8 others. The plugins are the kernel's
+ * processes, not forks of ours, so these peers measure themselves. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,8 @@ static double now(void) {
         return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-/* Waits until all plugins are there, or all of a turn has arrived. One that was started anew is one too many. */
+/* Waits until all plugins are there, or all of a turn has arrived. One that was started anew is one too
+ * many. */
 static int wait_for(struct board *board, enum turn turn, double seconds) {
         const struct timespec pause = { .tv_nsec = LOOK_NS };
         double end = now() + seconds;

@@ -1,5 +1,6 @@
-/* Leat's channels, used as its users do: a plain message of 64 bytes, a MessagePack message of 8 fields, and bytes of any
- * size, copied or in place; on the socket alone, on a lane from the start, and as it decides itself. */
+/* Leat's channels, used as its users do: a plain message of 64 bytes, a MessagePack message of 8 fields, and
+ * bytes of any size, copied or in place; on the socket alone, on a lane from the start, and as it decides
+ * itself. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,8 @@ static int open_link(const struct peer *peer, const struct setup *setup, struct 
         link->type = type_of(link->form);
         link->senders = setup->senders;
         link->channels = setup->channels;
-        /* In place a message has to fit half of the ring; a few more of them should. As much as the bare ring has. */
+        /* In place a message has to fit half of the ring; a few more of them should. As much as the bare ring
+         * has. */
         if (peer->fill && 4 * setup->size > DEFAULT_CAPACITY)
                 options.capacity = 4 * setup->size;
         link->tx = calloc(link->senders + link->channels, sizeof(struct leat_sender *));

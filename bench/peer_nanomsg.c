@@ -1,5 +1,6 @@
 /* nanomsg: a pair over ipc://, with messages that it allocates itself, so that it need not copy them. Its
- * default buffers: with 4 MiB, messages of 1 MiB stall. A message of one byte is the last: it sends no empty one. */
+ * default buffers: with 4 MiB, messages of 1 MiB stall. A message of one byte is the last: it sends no empty
+ * one. */
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>

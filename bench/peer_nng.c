@@ -1,5 +1,5 @@
-/* nng: a pair of version 0 over ipc://, with messages of its own, so that nothing is copied more often than it must, and
- * buffers in front of its threads. An empty message is the last. */
+/* nng: a pair of version 0 over ipc://, with messages of its own, so that nothing is copied more often than
+ * it must, and buffers in front of its threads. An empty message is the last. */
 #include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>

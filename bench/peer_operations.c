@@ -1,4 +1,5 @@
-/* What is done with channels besides sending: used once and answered, passed, cloned, joined by name; and memory sent. */
+/* What is done with channels besides sending: used once and answered, passed, cloned, joined by name; and
+ * memory sent. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

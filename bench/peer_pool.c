@@ -1,5 +1,6 @@
-/* A pool of memory that both sides have mapped once and use again and again. A packet says which place is full, another
- * one which is free: the usual way to move large messages without copying them through the system. */
+/* A pool of memory that both sides have mapped once and use again and again. A packet says which place is
+ * full, another one which is free: the usual way to move large messages without copying them through the
+ * system. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,8 @@ static int sum(struct link *link, size_t size, uint64_t *ret_word, uint64_t *ret
         return give_back(link, place);
 }
 
-/* Places still come back, and a socket that is closed with something unread in it takes what it sent along. */
+/* Places still come back, and a socket that is closed with something unread in it takes what it sent
+ * along. */
 static void end_direction(struct link *link, enum direction direction) {
         unsigned char place;
 

@@ -1,5 +1,5 @@
-/* What a channel between processes replaces: a queue of plain 64-byte structs between two threads, under a mutex and two
- * condition variables. */
+/* What a channel between processes replaces: a queue of plain 64-byte structs between two threads, under a
+ * mutex and two condition variables. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>

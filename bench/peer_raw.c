@@ -1,5 +1,5 @@
-/* What the system gives without a library: packets, streams and pipes, one pair for each direction, a call a message.
- * Buffers of the system's default size, and of 4 MiB. */
+/* What the system gives without a library: packets, streams and pipes, one pair for each direction, a call a
+ * message. Buffers of the system's default size, and of 4 MiB. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

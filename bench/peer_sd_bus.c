@@ -1,5 +1,6 @@
-/* sd-bus: signals from one side to the other over a socket pair, with no daemon between them. A message's bytes are an
- * array in the signal; they are written where it keeps them, and read where they arrived. An empty one is the last. */
+/* sd-bus: signals from one side to the other over a socket pair, with no daemon between them. A message's
+ * bytes are an array in the signal; they are written where it keeps them, and read where they arrived. An
+ * empty one is the last. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -130,7 +131,8 @@ static int receive_message(struct link *link, enum direction direction, const vo
         return r < 0 ? r : *ret_size > 0;
 }
 
-/* A bus that sees its socket's end may drop what it has not read, so the asker stays for as long as the answerer does. */
+/* A bus that sees its socket's end may drop what it has not read, so the asker stays for as long as the
+ * answerer does. */
 static void end_direction(struct link *link, enum direction direction) {
         struct pollfd end = { .fd = sd_bus_get_fd(link->bus) };
 

@@ -1,5 +1,5 @@
-/* ZeroMQ: a pair over ipc://, with its own messages and a high-water mark that lets its thread run ahead. An empty
- * message is the last. */
+/* ZeroMQ: a pair over ipc://, with its own messages and a high-water mark that lets its thread run ahead. An
+ * empty message is the last. */
 #include <errno.h>
 #include <string.h>
 #include <zmq.h>

@@ -1,5 +1,6 @@
-/* All peers. A new one is a file, a line here, one in benchmark.c (peers[], within #ifdef when it depends on a library),
- * and in CMakeLists.txt its source and library. The tables of benchmark.c name peers by `name`, built or not. */
+/* All peers. A new one is a file, a line here, one in benchmark.c (peers[], within #ifdef when it depends on
+ * a library), and in CMakeLists.txt its source and library. The tables of benchmark.c name peers by `name`,
+ * built or not. */
 #ifndef LEAT_BENCH_PEERS_H
 #define LEAT_BENCH_PEERS_H
 

@@ -119,7 +119,8 @@ static void put_axes(const struct picture *picture) {
         put_label(picture->out, RIGHT, picture->bottom + 37, "end", "main", plot->x_title);
 }
 
-/* Each value that was measured; of a distribution, which has many, the first beyond a percentile that is named. */
+/* Each value that was measured; of a distribution, which has many, the first beyond a percentile that is
+ * named. */
 static bool has_mark(const struct plot *plot, const struct line *line, int i) {
         if (!is_tail(plot))
                 return true;
@@ -148,8 +149,8 @@ static void put_line(const struct picture *picture, const struct line *line) {
         (void) fputs("</g>\n", picture->out);
 }
 
-/* A name at the right, with a thin line to the end of what it names, if that is near; it begins where that ends, or where the
- * median of a distribution is. */
+/* A name at the right, with a thin line to the end of what it names, if that is near; it begins where that
+ * ends, or where the median of a distribution is. */
 struct name {
         const struct line *line;
         double x, y, at;
@@ -161,7 +162,8 @@ static int by_height(const void *a, const void *b) {
         return (x->y > y->y) - (x->y < y->y);
 }
 
-/* Downwards each at least a step below the one before, and then upwards again if the last fell out of the picture. */
+/* Downwards each at least a step below the one before, and then upwards again if the last fell out of the
+ * picture. */
 static void spread_names(struct name *names, int count, double top, double bottom) {
         double at = top;
 

@@ -33,8 +33,8 @@ struct plot {
         const char *id, *title, *description; /* Title and description are read to who cannot see it. */
         const char *x_title, *y_title;
         enum unit x_unit, y_unit;
-        const char *
-                note; /* Of a plot in a file of its own: under what conditions it came about. Otherwise NULL. */
+        const char *note; /* Of a plot in a file of its own: under what conditions it came about. Otherwise
+                       * NULL. */
         int lines;
         struct line *line;
 };

@@ -6,8 +6,8 @@
  *                    "each": [ { "ratio", "value", "other": numbers, "against": string or null,
  *                                "probe_ns", "stolen": numbers, "measured", "counts", "met": booleans } ] } ]
  *
- * with one entry of "each" for each run. A value is messages or operations a second, or nanoseconds where a time is
- * judged, or the part of a core. */
+ * with one entry of "each" for each run. A value is messages or operations a second, or nanoseconds where a
+ * time is judged, or the part of a core. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

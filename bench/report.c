@@ -1,5 +1,5 @@
-/* The page of results: which plots there are, and what of a result is in each. It is made of what --json writes, whether that
- * was just measured or read from a file. */
+/* The page of results: which plots there are, and what of a result is in each. It is made of what --json
+ * writes, whether that was just measured or read from a file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +70,8 @@ static const struct section {
         const struct curve *curves;
         size_t count;
         const char *kinds; /* With a space behind each. */
-        const char *
-                names; /* Benchmarks that are here whatever their kind: what their names begin with. NULL: none. */
+        const char *names; /* Benchmarks that are here whatever their kind: what their names begin with. NULL:
+                        * none. */
 } sections[] = {
         { "messages", "Small messages", NULL, 0, "one-way " },
         { "throughput", "Throughput against size", throughput, 3, "in-place " },

@@ -19,8 +19,8 @@ json_t *json_of_outcome(const struct outcome *outcome);
 /* Reads a result and appends it to the array. 0, or -1 after saying what is wrong. */
 int report_read(const char *file, json_t *results);
 
-/* Draws all results on one page, and if `plots` is not NULL each plot into a file in that folder too. 0, or -1 after
- * saying what is wrong. */
+/* Draws all results on one page, and if `plots` is not NULL each plot into a file in that folder too. 0, or
+ * -1 after saying what is wrong. */
 int report_write(json_t *results, const char *page, const char *plots);
 
 #endif

@@ -1,5 +1,5 @@
-/* Starts and stops iceoryx's daemon, with memory for one measurement. There can be only one of it on a machine, so one
- * that is running is used instead, with whatever memory it has. */
+/* Starts and stops iceoryx's daemon, with memory for one measurement. There can be only one of it on a
+ * machine, so one that is running is used instead, with whatever memory it has. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -49,8 +49,8 @@ static int make_config(size_t size, unsigned count) {
         return fd;
 }
 
-/* Becomes the daemon. It ends with the process that started it, even if that is killed. What is wrong it says by
- * abort(), of which no core need be kept. */
+/* Becomes the daemon. It ends with the process that started it, even if that is killed. What is wrong it says
+ * by abort(), of which no core need be kept. */
 static void become(pid_t parent, int config, int output) {
         char path[32];
         sigset_t none;
@@ -127,8 +127,8 @@ static int terminate(const struct roudi *roudi) {
         return status;
 }
 
-/* A second leat-bench would end a daemon while this one uses it. So each waits for its turn, which is a name that only one
- * can have, and which is gone with the process. Returns a descriptor, or a negative errno. */
+/* A second leat-bench would end a daemon while this one uses it. So each waits for its turn, which is a name
+ * that only one can have, and which is gone with the process. Returns a descriptor, or a negative errno. */
 static int take_turn(void) {
         static const struct timespec pause = { .tv_nsec = 5000000 };
         static const struct sockaddr_un name = { AF_UNIX, "\0leat-bench roudi" };
@@ -180,8 +180,8 @@ int roudi_start(size_t size, unsigned count, struct roudi *ret_roudi) {
         return r;
 }
 
-/* It does not survive a process of its own that was killed. But when it starts it removes what the one before it left,
- * and so another one is started, and ended. */
+/* It does not survive a process of its own that was killed. But when it starts it removes what the one before
+ * it left, and so another one is started, and ended. */
 void roudi_stop(struct roudi *roudi) {
         bool failed = roudi->pid > 0 && WIFSIGNALED(terminate(roudi));
 

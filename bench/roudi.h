@@ -1,4 +1,5 @@
-/* RouDi, the daemon without which iceoryx does not work: it makes the shared memory, and brings both sides together. */
+/* RouDi, the daemon without which iceoryx does not work: it makes the shared memory, and brings both sides
+ * together. */
 #ifndef LEAT_BENCH_ROUDI_H
 #define LEAT_BENCH_ROUDI_H
 

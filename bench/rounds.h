@@ -1,4 +1,5 @@
-/* Measuring in turns: one measurement of each, and again, so that whatever else the machine does meets all of them. */
+/* Measuring in turns: one measurement of each, and again, so that whatever else the machine does meets all of
+ * them. */
 #ifndef LEAT_BENCH_ROUNDS_H
 #define LEAT_BENCH_ROUNDS_H
 
@@ -12,7 +13,8 @@ struct task task_of(const struct benchmark *benchmark, enum pin pin, size_t size
 /* The peers of the benchmark that were built, each with nothing measured yet. */
 void choose_peers(struct outcome *outcome);
 
-/* One measurement more; of a series that has failed, none. Shown on a terminal as `what`, `turn` of `turns`. */
+/* One measurement more; of a series that has failed, none. Shown on a terminal as `what`, `turn` of
+ * `turns`. */
 void take_turn(struct series *series, const struct task *task, const char *what, int turn, int turns);
 
 /* All turns of an outcome whose peers are chosen. */

@@ -36,7 +36,8 @@ static void pause_until(int64_t ns) {
                 ;
 }
 
-/* Of the whole process, with whatever threads a peer's library keeps; where both sides share one, of the thread. */
+/* Of the whole process, with whatever threads a peer's library keeps; where both sides share one, of the
+ * thread. */
 static int64_t cpu_ns(const struct peer *peer) {
         return clock_ns(peer->threads ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
 }
@@ -196,10 +197,11 @@ static unsigned messages_a_turn(const struct task *task) {
         return sends ? sends_a_clock(task) * task->batch : 1;
 }
 
-/* The warm-up. Before anything is measured each peer does for a while what it will be measured at, so that no page is
- * touched for the first time then, and everything has found its pace: for the time that the task says, and until the
- * longest of the peers' queues has been filled twice, which matters where messages are large. The messages are checked
- * like all others. When the answerer has read the last of them it opens the gate, and the clocks start. */
+/* The warm-up. Before anything is measured each peer does for a while what it will be measured at, so that no
+ * page is touched for the first time then, and everything has found its pace: for the time that the task
+ * says, and until the longest of the peers' queues has been filled twice, which matters where messages are
+ * large. The messages are checked like all others. When the answerer has read the last of them it opens the
+ * gate, and the clocks start. */
 
 static uint64_t least_of_warm_up(const struct task *task) {
         size_t size = task->setup.size;
@@ -248,7 +250,8 @@ static void open_gate(struct gate *gate, unsigned askers) {
                 (void) sem_post(&gate->open);
 }
 
-/* Silence after the warm-up: so that what is left of that does not count, it lasts from one lone message to another. */
+/* Silence after the warm-up: so that what is left of that does not count, it lasts from one lone message to
+ * another. */
 static int be_silent(struct asking *asking, int64_t start, int64_t ns) {
         int r;
 
@@ -374,8 +377,8 @@ static int answer_one(const struct peer *peer, struct link *link, const struct t
         }
 }
 
-/* Of a silent channel only the silence counts, from the one lone message to the other; not the end, which comes after that and
- * has its own work. */
+/* Of a silent channel only the silence counts, from the one lone message to the other; not the end, which
+ * comes after that and has its own work. */
 static void watch_silence(const struct peer *peer, struct report *report, int64_t *cpu) {
         if (report->count == 1) {
                 report->start_ns = now_ns();
@@ -386,7 +389,8 @@ static void watch_silence(const struct peer *peer, struct report *report, int64_
         }
 }
 
-/* 0, or as answer_one() when the other side has ended, or something failed, before the gate could be opened. */
+/* 0, or as answer_one() when the other side has ended, or something failed, before the gate could be
+ * opened. */
 static int answer_warm_up(const struct peer *peer, struct link *link, const struct task *task,
                           uint64_t *numbers, struct gate *gate, bool *ret_warm) {
         uint64_t received = 0;

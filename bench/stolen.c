@@ -1,5 +1,5 @@
-/* Time that a host takes away is seen by nobody who measures time, and makes everything slower that two sides do together: a result
- * says little without it. */
+/* Time that a host takes away is seen by nobody who measures time, and makes everything slower that two sides
+ * do together: a result says little without it. */
 #include "stolen.h"
 
 #include <stdio.h>

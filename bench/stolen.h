@@ -1,4 +1,5 @@
-/* How much of the cores' time a host gave to others meanwhile, as a virtual machine's system tells: see "steal" in proc_stat(5). */
+/* How much of the cores' time a host gave to others meanwhile, as a virtual machine's system tells: see
+ * "steal" in proc_stat(5). */
 #ifndef LEAT_BENCH_STOLEN_H
 #define LEAT_BENCH_STOLEN_H
 

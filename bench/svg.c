@@ -1,5 +1,6 @@
-/* What all plots share: escaped text, ticks and their labels, marks and colours. A peer's kind has a colour that people tell
- * apart who see few; which one it is of that kind its mark, its dashes and its name beside it say. */
+/* What all plots share: escaped text, ticks and their labels, marks and colours. A peer's kind has a colour
+ * that people tell apart who see few; which one it is of that kind its mark, its dashes and its name beside
+ * it say. */
 #include <math.h>
 #include <string.h>
 

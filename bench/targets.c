@@ -1,5 +1,6 @@
-/* The table of goals. The bare ring is what this machine's memory can do, the raw socket pair what its system can, the mutex
- * queue what a channel between processes replaces; the rest is what is used in place of channels. */
+/* The table of goals. The bare ring is what this machine's memory can do, the raw socket pair what its system
+ * can, the mutex queue what a channel between processes replaces; the rest is what is used in place of
+ * channels. */
 #include <stddef.h>
 
 #include "targets.h"

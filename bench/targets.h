@@ -11,8 +11,8 @@ enum bound {
         CPU_BELOW     /* Nobody is compared with: a part of a core, of the receiver. */
 };
 
-/* Whether a ratio depends on how near the two cores are to each other (see probe()): what makes system calls does not
- * become slower with the distance, so beside it shared memory can only be judged near. */
+/* Whether a ratio depends on how near the two cores are to each other (see probe()): what makes system calls
+ * does not become slower with the distance, so beside it shared memory can only be judged near. */
 enum reach { EVERYWHERE, ONLY_NEAR, LESS_WHEN_FAR };
 
 struct target {

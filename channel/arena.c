@@ -1,6 +1,6 @@
-/* A message that arrives can have arrays in arrays; how many, its receiver learns only while decoding. Blocks are
- * chained so that what was handed out stays where it is; after a message that needed several, the next one finds a
- * single block of that size, and a steady loop allocates nothing. */
+/* A message that arrives can have arrays in arrays; how many, its receiver learns only while decoding. Blocks
+ * are chained so that what was handed out stays where it is; after a message that needed several, the next
+ * one finds a single block of that size, and a steady loop allocates nothing. */
 #include "arena.h"
 
 #include <errno.h>

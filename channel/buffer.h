@@ -1,4 +1,5 @@
-/* A growing run of bytes, kept from message to message so that a steady loop allocates nothing. All zero is empty. */
+/* A growing run of bytes, kept from message to message so that a steady loop allocates nothing. All zero is
+ * empty. */
 #ifndef LEAT_CHANNEL_BUFFER_H
 #define LEAT_CHANNEL_BUFFER_H
 
@@ -18,7 +19,8 @@ struct buffer {
 /* Room for `size` more bytes behind what is there. 0; -ENOMEM. */
 int buffer_reserve(struct buffer *buffer, size_t size);
 
-/* As above, where no more than `most` bytes will ever be needed, with those that are there: it does not grow beyond them. */
+/* As above, where no more than `most` bytes will ever be needed, with those that are there: it does not grow
+ * beyond them. */
 int buffer_reserve_within(struct buffer *buffer, size_t size, size_t most);
 
 /* Appends. 0; -ENOMEM. */

@@ -1,4 +1,5 @@
-/* A channel is a socket pair. The socket's direction is a matter of who holds which end: nothing is ever sent back. */
+/* A channel is a socket pair. The socket's direction is a matter of who holds which end: nothing is ever sent
+ * back. */
 #include <errno.h>
 #include <limits.h>
 #include <sys/socket.h>
@@ -60,8 +61,9 @@ static struct leat_receiver_limits limits_of(const struct leat_channel_options *
                                               .lane_memory = options->lane_memory };
 }
 
-/* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when something was sent; but not one
- * that is too large for this receiver, for only making it would take its time. */
+/* Both ends are here, so nothing need be offered. Where it cannot be had now, it is asked for again when
+ * something was sent; but not one that is too large for this receiver, for only making it would take its
+ * time. */
 static void open_lane(struct leat_sender *sender, struct leat_receiver *receiver) {
         size_t limit = connection_ring_limit(sender->connection, 0);
         struct lane_writer *lane;

@@ -1,5 +1,6 @@
-/* All who have forked share a page with a count. Each knows the count at which the thing was its own, and claims by making it one
- * more: of several who try, one can. The page is nobody else's, so that no peer has a say in it. */
+/* All who have forked share a page with a count. Each knows the count at which the thing was its own, and
+ * claims by making it one more: of several who try, one can. The page is nobody else's, so that no peer has a
+ * say in it. */
 #include "claim.h"
 
 #include <errno.h>

@@ -30,7 +30,8 @@ static int parse_name(const char *name, struct sockaddr_un *ret_address) {
 /* What to do about a failed connect(): 0 means try again. */
 static int after_failed_connect(int error, leat_deadline deadline) {
         switch (error) {
-        case EINTR: /* By signals that come faster than the clock ticks by which the wait is bounded, it would go on for ever. */
+        case EINTR: /* By signals that come faster than the clock ticks by which the wait is bounded, it would
+                     * go on for ever. */
         case EAGAIN:
                 return deadline_passed(deadline) ? LEAT_TIMEOUT : 0;
         case ENOENT:
@@ -46,8 +47,8 @@ static int after_failed_connect(int error, leat_deadline deadline) {
         }
 }
 
-/* A try must not wait at all, and the shortest SO_SNDTIMEO is a tick of the system's clock. So it is made non-blocking, for as long
- * as nobody else can have the socket. */
+/* A try must not wait at all, and the shortest SO_SNDTIMEO is a tick of the system's clock. So it is made
+ * non-blocking, for as long as nobody else can have the socket. */
 static int open_socket(leat_deadline deadline) {
         return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | (deadline == LEAT_NOW ? SOCK_NONBLOCK : 0), 0);
 }

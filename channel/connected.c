@@ -1,5 +1,6 @@
-/* Whether the other side is there, asked without receiving or sending anything. A socket is hung up as soon as the last holder of its
- * other end has closed it, whatever waits unread; and a lane can be over before its channel's socket is. */
+/* Whether the other side is there, asked without receiving or sending anything. A socket is hung up as soon
+ * as the last holder of its other end has closed it, whatever waits unread; and a lane can be over before its
+ * channel's socket is. */
 #include <poll.h>
 
 #include "guard.h"

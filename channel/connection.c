@@ -1,5 +1,5 @@
-/* Clones of a sender are cheap because they share one descriptor. The count is atomic, since clones may live in different
- * threads; the end is only ever seen by a receiver, which has no clones. */
+/* Clones of a sender are cheap because they share one descriptor. The count is atomic, since clones may live
+ * in different threads; the end is only ever seen by a receiver, which has no clones. */
 #include "connection.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 #include "lane.h"
 #include "tsan.h"
 
-/* LEAT_LANES=always|automatic|never in the environment speaks for the channels whose makers have said nothing. Read once. */
+/* LEAT_LANES=always|automatic|never in the environment speaks for the channels whose makers have said
+ * nothing. Read once. */
 static enum leat_lanes lanes_of_environment(void) {
         static atomic_int known = -1;
         int lanes = atomic_load_explicit(&known, memory_order_relaxed);

@@ -1,5 +1,6 @@
-/* Keeping a whole message: a copy owns everything that it points to, each piece allocated by itself, so that freeing it
- * needs nothing but the type. The walk is the same for both: free what a field holds, or replace what it borrows. */
+/* Keeping a whole message: a copy owns everything that it points to, each piece allocated by itself, so that
+ * freeing it needs nothing but the type. The walk is the same for both: free what a field holds, or replace
+ * what it borrows. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +21,15 @@ struct endpoint_field {
         void *given;
 };
 
-/* What is done at each field that owns something; `memory` is the field in the copy. On failure it leaves the field
- * empty, so that what was copied so far can be freed. */
+/* What is done at each field that owns something; `memory` is the field in the copy. On failure it leaves the
+ * field empty, so that what was copied so far can be freed. */
 typedef int visit_function(const struct leat_field *field, void *memory);
 
 struct visitor {
         visit_function *element;
         int (*array)(const struct leat_field *field, struct array_field *array);
-        bool array_first; /* Copying needs the new items before it walks over them; freeing needs them until after. */
+        bool array_first; /* Copying needs the new items before it walks over them; freeing needs them until
+                           * after. */
 };
 
 static int walk_type(const struct visitor *visitor, const struct leat_type *type, unsigned char *memory,

@@ -1,12 +1,14 @@
-/* What endpoints have done. A message that goes by a lane's fast way must cost nothing more for being counted, so there it is derived from
- * what is kept anyway.
+/* What endpoints have done. A message that goes by a lane's fast way must cost nothing more for being
+ * counted, so there it is derived from what is kept anyway.
  *
- * A sender's lane counts the messages until it looks up from its ring, and knows how many bytes it has put there: see lane_writer.h.
+ * A sender's lane counts the messages until it looks up from its ring, and knows how many bytes it has put
+ * there: see lane_writer.h.
  *
- * A receiver's lane knows how many bytes it has read, and what is left of its turn. In a turn each message of `size` bytes counts as
- * size + LANES_MESSAGE_COST, and in the ring it takes a header and size rounded up. So of n messages the one sum is greater than the other by
- * n * (LANES_MESSAGE_COST - RING_HEADER_SIZE), less what was rounded up: at most 7 bytes each. There are never so many messages in a
- * turn that this makes one. */
+ * A receiver's lane knows how many bytes it has read, and what is left of its turn. In a turn each message of
+ * `size` bytes counts as size + LANES_MESSAGE_COST, and in the ring it takes a header and size rounded up. So
+ * of n messages the one sum is greater than the other by n * (LANES_MESSAGE_COST - RING_HEADER_SIZE), less
+ * what was rounded up: at most 7 bytes each. There are never so many messages in a turn that this makes
+ * one. */
 #include "counters.h"
 
 #include <assert.h>

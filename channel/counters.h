@@ -39,8 +39,8 @@ static inline void counters_refuse(struct leat_counters *counters, size_t size) 
 /* What came of taking one by another way than the fast one. */
 void counters_note_taken(struct leat_counters *counters, size_t size, int r);
 
-/* Adds what was taken by the fast way from the lane whose turn it is. To be called before its turn or its position changes in any other
- * way, counters_start_turn() after that. */
+/* Adds what was taken by the fast way from the lane whose turn it is. To be called before its turn or its
+ * position changes in any other way, counters_start_turn() after that. */
 void counters_settle_turn(struct lanes *lanes);
 void counters_start_turn(struct lanes *lanes);
 

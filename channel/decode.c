@@ -1,5 +1,6 @@
-/* msgpack-c's parser calls back for every value that it meets; its object tree is never built. Each callback asks the decoder
- * where the value belongs (decoder.c) and puts it there, if it is what the type wants and fits the field's range. */
+/* msgpack-c's parser calls back for every value that it meets; its object tree is never built. Each callback
+ * asks the decoder where the value belongs (decoder.c) and puts it there, if it is what the type wants and
+ * fits the field's range. */
 #include "decode.h"
 
 #include <errno.h>

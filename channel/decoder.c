@@ -1,6 +1,6 @@
-/* The parser meets values one after the other and knows nothing of types. This keeps a stack of frames, one for each array
- * that is open, and each frame knows what it expects next. So there is one question, "where does the next value
- * belong?", and one answer, struct place.
+/* The parser meets values one after the other and knows nothing of types. This keeps a stack of frames, one
+ * for each array that is open, and each frame knows what it expects next. So there is one question, "where
+ * does the next value belong?", and one answer, struct place.
  *
  * A claimed count must fit the bytes that are left before memory is taken for it. */
 #include "decoder.h"
@@ -48,8 +48,8 @@ static int open_message(struct decoder *decoder, const struct leat_type *type, u
         bool may_differ = type == decoder->plan->type;
         size_t least = may_differ ? decoder->plan->required_fields : type->field_count;
 
-        /* Only the message's own type, which may stand in itself through arrays, can have grown or shrunk by optional fields
-         * at its end; another one's change makes another fingerprint. */
+        /* Only the message's own type, which may stand in itself through arrays, can have grown or shrunk by
+         * optional fields at its end; another one's change makes another fingerprint. */
         if (count < least || (!may_differ && count > type->field_count))
                 return decoder_malformed(decoder);
         return open_frame(decoder, (struct frame){ .kind = FRAME_MESSAGE,

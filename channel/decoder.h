@@ -32,8 +32,8 @@ enum place_kind { PLACE_SKIPPED, PLACE_TYPE, PLACE_TAG, PLACE_FIELD, PLACE_ELEME
 
 struct place {
         enum place_kind kind;
-        unsigned
-                wanted; /* The kind of element that belongs here; 0 when none does: a container, or anything. */
+        unsigned wanted; /* The kind of element that belongs here; 0 when none does: a container, or
+                         * anything. */
         const struct leat_type *type;   /* PLACE_TYPE, PLACE_TAG */
         const struct leat_field *field; /* PLACE_FIELD (its shape counts), PLACE_ELEMENT (it does not) */
         unsigned char *memory;
@@ -62,7 +62,8 @@ static inline void aim_at_field(struct place *place, const struct leat_field *fi
         place->memory = memory + field->offset;
 }
 
-/* At the next item of an open array or map. What a kind of place has no use for is left as it was: this is done for each value. */
+/* At the next item of an open array or map. What a kind of place has no use for is left as it was: this is
+ * done for each value. */
 static inline void aim_into_frame(struct place *place, struct frame *frame) {
         switch (frame->kind) {
         case FRAME_MESSAGE:

@@ -1,6 +1,6 @@
-/* One walk over the type's table. On the wire a message is an array of its fields in order, a variant is [tag, value], an
- * enum an integer, an optional nil or [value], an `any` the bytes of its value as a binary, a handle its index
- * among the message's handles or nil. */
+/* One walk over the type's table. On the wire a message is an array of its fields in order, a variant is
+ * [tag, value], an enum an integer, an optional nil or [value], an `any` the bytes of its value as a binary,
+ * a handle its index among the message's handles or nil. */
 #include "encode.h"
 
 #include <errno.h>
@@ -117,7 +117,8 @@ static int encode_handle(struct encoder *encoder, unsigned kind, const unsigned 
                 return 0;                                \
         } while (0)
 
-/* Compiled into its two callers, for it is done for each value: a call would cost as much as most values do. */
+/* Compiled into its two callers, for it is done for each value: a call would cost as much as most values
+ * do. */
 static inline __attribute__((always_inline)) int
 encode_element(struct encoder *encoder, const struct leat_field *field, const unsigned char *memory) {
         switch (field->kind) {

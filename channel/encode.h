@@ -6,8 +6,8 @@
 #include "handles.h"
 #include "plan.h"
 
-/* Appends the message's body: MessagePack, or its plain image. Handles go to `handles`; NULL refuses them with -EINVAL.
- * 0; LEAT_TOO_LARGE, -EINVAL, -EBUSY, -ENOMEM: see leat_sender_send. */
+/* Appends the message's body: MessagePack, or its plain image. Handles go to `handles`; NULL refuses them
+ * with -EINVAL. 0; LEAT_TOO_LARGE, -EINVAL, -EBUSY, -ENOMEM: see leat_sender_send. */
 int encode_message(const struct plan *plan, const void *message, struct buffer *body,
                    struct handles *handles);
 

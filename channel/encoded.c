@@ -1,5 +1,5 @@
-/* A message encoded once, to go to many. The sealed memory of a large one is made once too, since nobody can change it: the
- * first send makes it and every later one passes the same. */
+/* A message encoded once, to go to many. The sealed memory of a large one is made once too, since nobody can
+ * change it: the first send makes it and every later one passes the same. */
 #include <errno.h>
 #include <stdlib.h>
 

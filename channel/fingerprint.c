@@ -1,6 +1,6 @@
-/* A fingerprint stands for a schema text. The hash is libsodium's generichash (BLAKE2b); short running hashes are
- * enough for the tails, because a fingerprint guards against mistakes: a peer that lies about its type gains
- * nothing, since whatever it sends is checked field by field. */
+/* A fingerprint stands for a schema text. The hash is libsodium's generichash (BLAKE2b); short running hashes
+ * are enough for the tails, because a fingerprint guards against mistakes: a peer that lies about its type
+ * gains nothing, since whatever it sends is checked field by field. */
 #include "fingerprint.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Fingerprints: how two processes compare types without sending each other texts.
  *
- * The base is the hash of the schema up to the last field that is not an optional. Each trailing optional field adds one
- * short running hash. So a type to which optional fields were appended has the old type's list as its prefix, and
- * that is exactly when both can read each other. */
+ * The base is the hash of the schema up to the last field that is not an optional. Each trailing optional
+ * field adds one short running hash. So a type to which optional fields were appended has the old type's list
+ * as its prefix, and that is exactly when both can read each other. */
 #ifndef LEAT_CHANNEL_FINGERPRINT_H
 #define LEAT_CHANNEL_FINGERPRINT_H
 
@@ -34,8 +34,8 @@ bool fingerprint_compatible(const struct fingerprint *a, const struct fingerprin
 
 uint32_t fingerprint_tag(const struct fingerprint *fingerprint);
 
-/* On the wire: the number of tails, the base, the tails. Writing needs FINGERPRINT_MAX_WIRE bytes at most and returns
- * how many it took; reading returns how many it took, or 0 when what is there is no fingerprint. */
+/* On the wire: the number of tails, the base, the tails. Writing needs FINGERPRINT_MAX_WIRE bytes at most and
+ * returns how many it took; reading returns how many it took, or 0 when what is there is no fingerprint. */
 size_t fingerprint_write(const struct fingerprint *fingerprint, uint8_t *to);
 size_t fingerprint_read(const uint8_t *from, size_t size, struct fingerprint *ret_fingerprint);
 

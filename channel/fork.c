@@ -5,12 +5,12 @@
  * So the generation lies in a page that the kernel wipes in every child: MADV_WIPEONFORK (Linux 4.14, see
  * madvise(2)), which also holds for a raw clone(2), where fork handlers are not run. A reader that finds zero
  * makes a new generation by counting on from the one that its parent used last, so it is greater than all
- * that the process could have inherited. Nothing there locks: a lock could have been held while another thread
- * forked.
+ * that the process could have inherited. Nothing there locks: a lock could have been held while another
+ * thread forked.
  *
- * Two things need fork handlers all the same, and do without after a raw clone(2): a parent must notice too (nothing of its
- * memory changes), and a child must close some descriptors at once, for it may live long and never call this library. The list of
- * these has a lock, which the handlers hold across the fork. */
+ * Two things need fork handlers all the same, and do without after a raw clone(2): a parent must notice too
+ * (nothing of its memory changes), and a child must close some descriptors at once, for it may live long and
+ * never call this library. The list of these has a lock, which the handlers hold across the fork. */
 #include "fork.h"
 
 #include <pthread.h>

@@ -22,8 +22,8 @@ static inline bool fork_is_current(uint64_t generation) {
                fork_generation() == generation;
 }
 
-/* Grows with each fork(2), in the parent and in the child, from the first time that somebody asks for it; see claim.h. A raw
- * clone(2) is not counted. 0; -ENOMEM. */
+/* Grows with each fork(2), in the parent and in the child, from the first time that somebody asks for it; see
+ * claim.h. A raw clone(2) is not counted. 0; -ENOMEM. */
 int fork_count(uint64_t *ret_count);
 extern _Atomic uint64_t fork_counter;
 

@@ -1,5 +1,6 @@
-/* Routes that lead into another channel. The router's thread must not wait for room there: it takes one message, and while that finds no room
- * it watches the target instead of the receiver. So what comes meanwhile waits where it is, and its senders find no room either. */
+/* Routes that lead into another channel. The router's thread must not wait for room there: it takes one
+ * message, and while that finds no room it watches the target instead of the receiver. So what comes
+ * meanwhile waits where it is, and its senders find no room either. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

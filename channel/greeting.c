@@ -1,8 +1,8 @@
-/* The client does not wait for an answer, because nothing is ever sent back over a channel's socket: one that is turned
- * away finds its channel disconnected.
+/* The client does not wait for an answer, because nothing is ever sent back over a channel's socket: one that
+ * is turned away finds its channel disconnected.
  *
- * The fingerprint decides. Behind it the client says its type's text, for the person who will have to find out why it was turned away; no text
- * is wrong, and none is needed. */
+ * The fingerprint decides. Behind it the client says its type's text, for the person who will have to find
+ * out why it was turned away; no text is wrong, and none is needed. */
 #include "greeting.h"
 
 #include <errno.h>

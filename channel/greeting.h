@@ -14,8 +14,8 @@
 /* 0; as packet_send(). */
 int greeting_send(int fd, const struct plan *plan, leat_deadline deadline);
 
-/* Does not wait. 0; LEAT_EMPTY, LEAT_DISCONNECTED, LEAT_MALFORMED; LEAT_TYPE_MISMATCH and the two types; LEAT_VERSION_MISMATCH and
- * the other version; a negative errno. */
+/* Does not wait. 0; LEAT_EMPTY, LEAT_DISCONNECTED, LEAT_MALFORMED; LEAT_TYPE_MISMATCH and the two types;
+ * LEAT_VERSION_MISMATCH and the other version; a negative errno. */
 int greeting_receive(int fd, const struct plan *plan, struct mismatch *ret_mismatch, uint8_t *ret_version);
 
 #endif

@@ -1,5 +1,6 @@
-/* Giving is decided by the field, not by the call: a field made by …_give points back to the giver's variable. Nothing
- * is closed before the system has taken the message, so a failed send leaves all as it was. */
+/* Giving is decided by the field, not by the call: a field made by …_give points back to the giver's
+ * variable. Nothing is closed before the system has taken the message, so a failed send leaves all as it
+ * was. */
 #include "handles.h"
 
 #include <errno.h>
@@ -263,8 +264,8 @@ static void close_given(struct given *given) {
         }
 }
 
-/* All are taken before the first is closed: a receiver that is closed takes along what it had lent out, and that
- * may be another of the things given, or the very sender by which they went, with the list in it. */
+/* All are taken before the first is closed: a receiver that is closed takes along what it had lent out, and
+ * that may be another of the things given, or the very sender by which they went, with the list in it. */
 void handles_release_given(const struct handles *handles) {
         struct given given[LEAT_MAX_HANDLES];
         size_t n_given = 0;

@@ -1,17 +1,21 @@
-/* A sender that was lent comes back, or comes from several sides: each time as a new descriptor of a socket that is open here already. Who
- * keeps what comes would run out of descriptors with a handful of channels. So a sender of a channel that one holds a sender of gets
- * that one's connection, as a clone does, and the new descriptor is closed.
+/* A sender that was lent comes back, or comes from several sides: each time as a new descriptor of a socket
+ * that is open here already. Who keeps what comes would run out of descriptors with a handful of channels. So
+ * a sender of a channel that one holds a sender of gets that one's connection, as a clone does, and the new
+ * descriptor is closed.
  *
- * Which socket it is tells SO_COOKIE: a number that the system gives to a socket once, and to no other (since Linux 5.4; before, to no
- * other in its network namespace). Asking for it is a system call, so nobody asks when a channel is made: that waits in a list until the
- * first sender arrives, and the table has it then. A process that never receives senders pays for a lock.
+ * Which socket it is tells SO_COOKIE: a number that the system gives to a socket once, and to no other (since
+ * Linux 5.4; before, to no other in its network namespace). Asking for it is a system call, so nobody asks
+ * when a channel is made: that waits in a list until the first sender arrives, and the table has it then. A
+ * process that never receives senders pays for a lock.
  *
- * All of it is found only with the lock held, and so is a connection that is being closed: one whose last reference is gone is left
- * alone, it waits for the lock to leave. A forked child has the same descriptors, so its table is right; the lock is held across the fork.
+ * All of it is found only with the lock held, and so is a connection that is being closed: one whose last
+ * reference is gone is left alone, it waits for the lock to leave. A forked child has the same descriptors,
+ * so its table is right; the lock is held across the fork.
  *
- * A stranger may send the socket of a channel that is held, as another type. One of the two was a lie, and nobody knows which; what
- * arrived is not received. Types that could read each other (one has fields appended) are not the same one either, but no lie can be
- * proved: such a sender keeps its own descriptor and its own fingerprint, so neither is ever taken for the other. */
+ * A stranger may send the socket of a channel that is held, as another type. One of the two was a lie, and
+ * nobody knows which; what arrived is not received. Types that could read each other (one has fields
+ * appended) are not the same one either, but no lie can be proved: such a sender keeps its own descriptor and
+ * its own fingerprint, so neither is ever taken for the other. */
 #include "held.h"
 
 #include <pthread.h>

@@ -27,8 +27,9 @@ struct held_arrival {
                 held_as; /* After LEAT_TYPE_MISMATCH: what the type of that channel was until now. */
 };
 
-/* Whether a sender of that very channel is held, of the same type: 0, and a reference to its connection; the descriptor is still the
- * caller's. LEAT_EMPTY: there is none; LEAT_TYPE_MISMATCH: there is, but of a type that cannot be the same channel's. */
+/* Whether a sender of that very channel is held, of the same type: 0, and a reference to its connection; the
+ * descriptor is still the caller's. LEAT_EMPTY: there is none; LEAT_TYPE_MISMATCH: there is, but of a type
+ * that cannot be the same channel's. */
 int held_find(struct held_arrival *arrival, struct connection **ret_connection);
 
 /* A sender's connection can be found from now on, until it is forgotten. Fine when it was added before. */

@@ -1,5 +1,5 @@
-/* Every descriptor that arrives is put into a slot before anything is asked about it, so that there is one place that
- * closes, however far the message gets. */
+/* Every descriptor that arrives is put into a slot before anything is asked about it, so that there is one
+ * place that closes, however far the message gets. */
 #include "inbox.h"
 
 #include <errno.h>

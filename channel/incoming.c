@@ -1,5 +1,5 @@
-/* Where the next message comes from: the channel's socket, or a lane. In a lane it is a record, or pieces that were gathered, or the next
- * packet on the lane's own socket. */
+/* Where the next message comes from: the channel's socket, or a lane. In a lane it is a record, or pieces
+ * that were gathered, or the next packet on the lane's own socket. */
 #include "incoming.h"
 
 #include <string.h>
@@ -31,7 +31,8 @@ int incoming_take_from_socket(struct leat_receiver *receiver, struct incoming *r
         return r == 0 ? LEAT_MORE : r;
 }
 
-/* The packet that a record in the ring speaks of. Bells may lie before it. It is there, or the record is a lie. */
+/* The packet that a record in the ring speaks of. Bells may lie before it. It is there, or the record is a
+ * lie. */
 static int take_from_lane_socket(struct leat_receiver *receiver, struct lane_reader *lane,
                                  struct incoming *ret_incoming) {
         struct packet packet;
@@ -73,7 +74,8 @@ static uint8_t *place_of(struct leat_receiver *receiver, struct lane_reader *lan
         }
 }
 
-/* A large message is gathered in the room of the last but one: memory that is fresh each time would cost more than the copying. */
+/* A large message is gathered in the room of the last but one: memory that is fresh each time would cost more
+ * than the copying. */
 static int take_with_spare(struct leat_receiver *receiver, struct lane_reader *lane, struct buffer *room,
                            struct lane_message *ret_message) {
         struct buffer *spare = &receiver->lanes->spare;

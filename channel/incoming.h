@@ -7,7 +7,8 @@
 /* The message before it expires as soon as a packet has come. Results as leat_receiver_recv. */
 int incoming_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
 
-/* The next message of the lane whose turn it is, when it lies there whole and nothing stands in its way. No system call. */
+/* The next message of the lane whose turn it is, when it lies there whole and nothing stands in its way. No
+ * system call. */
 bool incoming_take_at_once(struct leat_receiver *receiver, struct incoming *ret_incoming);
 
 /* The next packet on the channel's socket: as above, and LEAT_MORE: it was about a lane. */

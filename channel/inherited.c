@@ -1,5 +1,5 @@
-/* The end that a program was started with, see spawn.c. It is taken out of its socket when it is first asked for, and kept until it is asked for
- * by what it is. */
+/* The end that a program was started with, see spawn.c. It is taken out of its socket when it is first asked
+ * for, and kept until it is asked for by what it is. */
 #include "inherited.h"
 
 #include <errno.h>

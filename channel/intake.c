@@ -1,5 +1,5 @@
-/* Receive one packet, let the last message expire, and check what came from the outside in. Whatever is wrong with a packet costs
- * that packet and nothing else. */
+/* Receive one packet, let the last message expire, and check what came from the outside in. Whatever is wrong
+ * with a packet costs that packet and nothing else. */
 #include "intake.h"
 
 #include <errno.h>
@@ -247,8 +247,9 @@ static bool descriptors_are_free(const struct leat_receiver *receiver, size_t co
         return n == count;
 }
 
-/* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message is
- * lost. From then on always: what has happened to this process can happen again, between any two messages. */
+/* Once a shortage was seen: looks at what the next packet brings before taking it, so that no second message
+ * is lost. From then on always: what has happened to this process can happen again, between any two
+ * messages. */
 static int look_before_taking(struct leat_receiver *receiver, int fd, leat_deadline deadline) {
         uint8_t start[PACKET_HEADER_SIZE];
         size_t size, promised;
@@ -273,8 +274,8 @@ void intake_cut(struct leat_receiver *receiver) {
                 (void) shutdown(receiver->connection->fd, SHUT_RDWR);
 }
 
-/* A lane's socket has no such limit: what a newer writer has appended, which the channel's socket lets through, must not be refused once its
- * sender has a lane. */
+/* A lane's socket has no such limit: what a newer writer has appended, which the channel's socket lets
+ * through, must not be refused once its sender has a lane. */
 static size_t most_descriptors(const struct leat_receiver *receiver, int fd) {
         if (receiver_takes_descriptors(receiver->plan) || fd != receiver->connection->fd)
                 return PACKET_MAX_DESCRIPTORS;

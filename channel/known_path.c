@@ -1,6 +1,7 @@
-/* A server that was killed leaves its socket behind, and the next one has to remove it; but never one that is in use, also not when
- * two servers start at the same time and both find the same dead one. Trying to connect tells the dead from the living, and a
- * file beside the socket, locked for as long as its server lives, makes the second of the two hear that the path is taken.
+/* A server that was killed leaves its socket behind, and the next one has to remove it; but never one that is
+ * in use, also not when two servers start at the same time and both find the same dead one. Trying to connect
+ * tells the dead from the living, and a file beside the socket, locked for as long as its server lives, makes
+ * the second of the two hear that the path is taken.
  *
  * The lock comes first and goes last, so whoever has it is alone with the path. */
 #include "known_path.h"
@@ -68,8 +69,8 @@ static void unlock(const char *path, int fd) {
         (void) close_fd(fd);
 }
 
-/* A refusal is the answer of a socket that nobody has open: see connect(2), unix(7). 0; -EADDRINUSE: it lives, or may; -EMFILE and so on:
- * it could not be asked. */
+/* A refusal is the answer of a socket that nobody has open: see connect(2), unix(7). 0; -EADDRINUSE: it
+ * lives, or may; -EMFILE and so on: it could not be asked. */
 static int check_dead(const char *path) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         close_cleanup int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -1,7 +1,9 @@
-/* The packets about a lane are few and small; their bodies are numbers in a row, little-endian like everything else.
+/* The packets about a lane are few and small; their bodies are numbers in a row, little-endian like
+ * everything else.
  *
- * A bell is a packet of one byte, so that it can be told from a message by its size alone, without taking it: behind a
- * bell there may be a packet with handles, which must stay where it is until its record's turn comes. */
+ * A bell is a packet of one byte, so that it can be told from a message by its size alone, without taking it:
+ * behind a bell there may be a packet with handles, which must stay where it is until its record's turn
+ * comes. */
 #include "lane.h"
 
 #include <errno.h>
@@ -19,8 +21,8 @@
 #define MARKER_SIZE   IDENTITY_SIZE
 #define BARRIER_SIZE  (IDENTITY_SIZE + 8)
 
-/* Nobody honest lets so many wait: one comes with each time that the other side goes to sleep, and that one drains them now and then.
- * Who rings on and on would never let the other side get through. */
+/* Nobody honest lets so many wait: one comes with each time that the other side goes to sleep, and that one
+ * drains them now and then. Who rings on and on would never let the other side get through. */
 #define MOST_BELLS 512
 
 /* Pauses of a millisecond until there is memory for a bell. */
@@ -107,9 +109,10 @@ int lane_read_barrier(const uint8_t *body, size_t size, struct lane_barrier *ret
         return 0;
 }
 
-/* A receiver that got one of its own senders as a lane's socket would never hear of their end; nor would two that got each other's. So
- * whatever receivers read from has a name (the system picks one, see unix(7)), and what leads to a name is no lane: that can be
- * asked without asking whose it is. Named first and asked after that, of two in a circle the later one is found. */
+/* A receiver that got one of its own senders as a lane's socket would never hear of their end; nor would two
+ * that got each other's. So whatever receivers read from has a name (the system picks one, see unix(7)), and
+ * what leads to a name is no lane: that can be asked without asking whose it is. Named first and asked after
+ * that, of two in a circle the later one is found. */
 static bool give_name(int socket) {
         const struct sockaddr_un any = { .sun_family = AF_UNIX };
 
@@ -143,8 +146,8 @@ static void pause_for_memory(void) {
         (void) ppoll(NULL, 0, &pause, NULL);
 }
 
-/* Who sleeps on the other side may never hear of what was written but by this bell. If it cannot be rung, the lane's end wakes
- * them: that needs no memory. */
+/* Who sleeps on the other side may never hear of what was written but by this bell. If it cannot be rung, the
+ * lane's end wakes them: that needs no memory. */
 int lane_ring_bell(int socket) {
         static const uint8_t bell = 'B';
         int pauses = 0;
@@ -166,7 +169,8 @@ int lane_ring_bell(int socket) {
         }
 }
 
-/* Takes one packet that was seen to be small, and what a stranger may have put beside it. On anything but 0 it waits still. */
+/* Takes one packet that was seen to be small, and what a stranger may have put beside it. On anything but 0
+ * it waits still. */
 static int take_small(int socket, uint8_t *ret_byte) {
         struct packet packet = { .data = ret_byte, .capacity = 1 };
         int r = packet_receive(socket, &packet, PACKET_MAX_DESCRIPTORS, LEAT_NOW);
@@ -178,7 +182,8 @@ static int take_small(int socket, uint8_t *ret_byte) {
         return 0;
 }
 
-/* ECONNRESET is said once, before what is left to read, when the other end closed with something unread: bells, mostly. */
+/* ECONNRESET is said once, before what is left to read, when the other end closed with something unread:
+ * bells, mostly. */
 static ssize_t size_of_next(int socket) {
         uint8_t ignored;
         ssize_t size;

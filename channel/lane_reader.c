@@ -1,8 +1,9 @@
-/* The other side may write anything into the memory at any time. So bytes are copied out before anybody looks at them, the ring's own
- * words are checked in ring.h, and what makes no sense ends this lane and nothing else.
+/* The other side may write anything into the memory at any time. So bytes are copied out before anybody looks
+ * at them, the ring's own words are checked in ring.h, and what makes no sense ends this lane and nothing
+ * else.
  *
- * A large message comes in pieces and is gathered in memory of the receiver's own, which grows with what arrives and not with
- * what is claimed. */
+ * A large message comes in pieces and is gathered in memory of the receiver's own, which grows with what
+ * arrives and not with what is claimed. */
 #include "lane_reader.h"
 
 #include <endian.h>
@@ -93,7 +94,8 @@ void lane_reader_skip(struct lane_reader *lane) {
         consume(lane, (struct ring_record){ .size = 0, .kind = LANE_PACKET });
 }
 
-/* Old bells go before it is armed: one that comes after must stay, or the socket would not be ready any more when epoll looks. */
+/* Old bells go before it is armed: one that comes after must stay, or the socket would not be ready any more
+ * when epoll looks. */
 bool lane_reader_arm(struct lane_reader *lane) {
         if (lane->is_hung)
                 return false;

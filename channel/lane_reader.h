@@ -11,8 +11,8 @@
 #include "lane.h"
 #include "ring.h"
 
-/* A socket holds some 270 packets of one byte, and its sender finds room for a message beside a quarter of them; each arming brings
- * one at the most. */
+/* A socket holds some 270 packets of one byte, and its sender finds room for a message beside a quarter of
+ * them; each arming brings one at the most. */
 #define LANE_READER_DRAINED_AFTER 32
 
 enum lane_state {
@@ -55,16 +55,18 @@ struct lane_message {
         enum { LANE_IN_ROOM, LANE_IN_RING, LANE_GATHERED, LANE_ON_SOCKET } where;
 };
 
-/* Maps the memory of an offer that has been checked. Owns both descriptors after success only. 0; negative errno. */
+/* Maps the memory of an offer that has been checked. Owns both descriptors after success only. 0; negative
+ * errno. */
 int lane_reader_create(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                        struct lane_reader **ret_lane);
 
 /* Closes and unmaps. NULL is fine; returns NULL. */
 struct lane_reader *lane_reader_free(struct lane_reader *lane);
 
-/* The next message, once it is whole: its bytes are in `room` or in lane->gathered, or a packet of the lane's socket. 0; LEAT_EMPTY;
- * LEAT_TOO_LARGE (and it is gone); LEAT_DISCONNECTED: what is there makes no sense; -ENOMEM (and it is gone).
- * LANE_IN_RING (raw bytes) and LANE_ON_SOCKET leave the record: lane_reader_hold() and lane_reader_skip() go on behind it. */
+/* The next message, once it is whole: its bytes are in `room` or in lane->gathered, or a packet of the lane's
+ * socket. 0; LEAT_EMPTY; LEAT_TOO_LARGE (and it is gone); LEAT_DISCONNECTED: what is there makes no sense;
+ * -ENOMEM (and it is gone). LANE_IN_RING (raw bytes) and LANE_ON_SOCKET leave the record: lane_reader_hold()
+ * and lane_reader_skip() go on behind it. */
 int lane_reader_take(struct lane_reader *lane, struct buffer *room, size_t message_limit,
                      struct lane_message *ret_message);
 void lane_reader_skip(struct lane_reader *lane);

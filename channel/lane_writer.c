@@ -1,11 +1,12 @@
-/* Everything beyond the fast path: messages that are too large for a record or have handles, waiting for room, and noticing that
- * nobody reads any more.
+/* Everything beyond the fast path: messages that are too large for a record or have handles, waiting for
+ * room, and noticing that nobody reads any more.
  *
- * A receiver that closes says so in the ring. One that was killed does not: then the bell fails, or the lane's socket hangs up,
- * which a waiting writer is woken by, and a busy one sees because it looks at its socket every LOOK_NS or LOOKS_PER_POLL looks.
+ * A receiver that closes says so in the ring. One that was killed does not: then the bell fails, or the
+ * lane's socket hangs up, which a waiting writer is woken by, and a busy one sees because it looks at its
+ * socket every LOOK_NS or LOOKS_PER_POLL looks.
  *
- * A lane whose receiver left it, or writes nonsense into it, stays ended: what was committed may not have been read, so going on
- * over the channel's socket would lose messages in silence. */
+ * A lane whose receiver left it, or writes nonsense into it, stays ended: what was committed may not have
+ * been read, so going on over the channel's socket would lose messages in silence. */
 #include "lane_writer.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@
 /* A waiting writer looks up so often, as one on a socket does, see packet.c. */
 #define LOOK_UP_NS INT64_C(1000000000)
 
-/* A body in pieces: large enough that their headers cost nothing, small enough that reader and writer work at the same time. */
+/* A body in pieces: large enough that their headers cost nothing, small enough that reader and writer work at
+ * the same time. */
 #define PIECES_PER_RING 8U
 
 #ifndef SO_PASSRIGHTS
@@ -134,7 +136,8 @@ int lane_writer_ring(struct lane_writer *lane) {
         return lane_ring_bell(lane->socket) == 0 ? 0 : end(lane);
 }
 
-/* Nothing but bells ever comes back by this socket from who is honest; it would keep the socket ready for ever. */
+/* Nothing but bells ever comes back by this socket from who is honest; it would keep the socket ready for
+ * ever. */
 static void drain(struct lane_writer *lane) {
         if (lane_drain_bells(lane->socket) > 0)
                 (void) end(lane);
@@ -225,7 +228,8 @@ static void sleep_for_room(struct lane_writer *lane, size_t size, leat_deadline 
         ring_writer_disarm(&lane->ring);
 }
 
-/* Waits until a record of `size` fits. Whatever was appended is published first: its reader makes the room. */
+/* Waits until a record of `size` fits. Whatever was appended is published first: its reader makes the
+ * room. */
 static int wait_for_room(struct lane_writer *lane, size_t size, leat_deadline deadline) {
         int r = lane_writer_publish(lane);
         bool waited = false;

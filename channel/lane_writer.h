@@ -16,10 +16,10 @@ struct lane_writer {
         struct ring_writer ring;
         size_t largest;      /* Body of one record; a larger one goes in pieces. */
         uint64_t generation; /* The process whose lane it is: a child has no mapping. */
-        uint32_t
-                until_look; /* Messages until it looks up from its ring; 0: now, and for ever once it has ended. */
-        uint64_t looked_up; /* Messages until the last look; see lane_writer_messages(). */
-        uint64_t otherwise; /* Bytes of the ring that hold no message of the fast way. */
+        uint32_t until_look; /* Messages until it looks up from its ring; 0: now, and for ever once it has
+                             * ended. */
+        uint64_t looked_up;  /* Messages until the last look; see lane_writer_messages(). */
+        uint64_t otherwise;  /* Bytes of the ring that hold no message of the fast way. */
         uint64_t waits;
         uint32_t looks; /* Since the socket was looked at. */
         int64_t looked_at;
@@ -40,13 +40,16 @@ struct lane_parts {
         int socket;
 };
 
-/* A lane in which `limit` bytes may wait. 0, and both are the caller's: the lane, and the parts' two descriptors; a negative errno. */
+/* A lane in which `limit` bytes may wait. 0, and both are the caller's: the lane, and the parts' two
+ * descriptors; a negative errno. */
 int lane_writer_create(size_t limit, struct lane_writer **ret_lane, struct lane_parts *ret_parts);
 
-/* Its socket ends. In a forked child only what the child itself has of it is given back. NULL is fine; returns NULL. */
+/* Its socket ends. In a forked child only what the child itself has of it is given back. NULL is fine;
+ * returns NULL. */
 struct lane_writer *lane_writer_free(struct lane_writer *lane);
 
-/* Whether there is anything that a copy of its sender must come after and no barrier says so yet. Of a parent's lane too. */
+/* Whether there is anything that a copy of its sender must come after and no barrier says so yet. Of a
+ * parent's lane too. */
 static inline bool lane_writer_needs_barrier(const struct lane_writer *lane) {
         return lane->ring.first != lane->barred;
 }
@@ -68,8 +71,8 @@ static inline bool lane_writer_has_ended(const struct lane_writer *lane) {
 /* Messages between two looks up from the ring. */
 #define LANE_WRITER_LOOKS_AFTER 16U
 
-/* What was sent by the fast way, and every loan: so one that is still out is among them, and one that comes back is taken back
- * with lane_writer_drop_loan(). */
+/* What was sent by the fast way, and every loan: so one that is still out is among them, and one that comes
+ * back is taken back with lane_writer_drop_loan(). */
 static inline uint64_t lane_writer_messages(const struct lane_writer *lane) {
         return lane->looked_up + LANE_WRITER_LOOKS_AFTER - lane->until_look;
 }
@@ -126,8 +129,8 @@ static inline int lane_writer_publish(struct lane_writer *lane) {
         return __builtin_expect(ring_takes_reader_waits(&lane->ring), 0) ? lane_writer_ring(lane) : 0;
 }
 
-/* The fast path: a whole message when nothing stands in its way. 0; LEAT_DISCONNECTED; LEAT_MORE: there is more to it, take
- * lane_writer_send(). */
+/* The fast path: a whole message when nothing stands in its way. 0; LEAT_DISCONNECTED; LEAT_MORE: there is
+ * more to it, take lane_writer_send(). */
 static inline __attribute__((always_inline)) int lane_writer_try(struct lane_writer *lane, uint8_t encoding,
                                                                  const void *body, size_t size) {
         if (__builtin_expect(!lane_writer_append(lane, encoding, body, size), 0))
@@ -135,8 +138,8 @@ static inline __attribute__((always_inline)) int lane_writer_try(struct lane_wri
         return lane_writer_publish(lane);
 }
 
-/* Room in the ring to write a body into, waited for. It stays until the next call on this lane; nothing need be sent. 0;
- * LEAT_TOO_LARGE: no record is ever so large; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED. */
+/* Room in the ring to write a body into, waited for. It stays until the next call on this lane; nothing need
+ * be sent. 0; LEAT_TOO_LARGE: no record is ever so large; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED. */
 int lane_writer_loan(struct lane_writer *lane, size_t size, leat_deadline deadline, void **ret_place);
 
 /* Sends the first `size` bytes of what was lent. 0; LEAT_DISCONNECTED. */
@@ -147,7 +150,8 @@ static inline void lane_writer_drop_loan(struct lane_writer *lane) {
         lane->looked_up--;
 }
 
-/* For a set: whether what found no room last would find it now (or the lane has ended, which sending tells). */
+/* For a set: whether what found no room last would find it now (or the lane has ended, which sending
+ * tells). */
 bool lane_writer_has_room(struct lane_writer *lane);
 
 /* About to sleep until it does: false when it does now. */

@@ -1,6 +1,7 @@
-/* A receiver with lanes has many places to look at: a ring for each of them, and sockets. Rings are looked at in turn, for that
- * costs nothing; sockets now and then, for that is a system call: after some time of receiving, when nothing is found, and when it
- * sleeps. A lane that is empty for long is armed: it is only looked at in passing then, until its bell rings. */
+/* A receiver with lanes has many places to look at: a ring for each of them, and sockets. Rings are looked at
+ * in turn, for that costs nothing; sockets now and then, for that is a system call: after some time of
+ * receiving, when nothing is found, and when it sleeps. A lane that is empty for long is armed: it is only
+ * looked at in passing then, until its bell rings. */
 #include "lanes.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 /* Looks in vain before a lane is armed. */
 #define FRUITLESS_LOOKS 1000
 
-/* Pieces and control packets that are taken without a message before the clock and the sockets are looked at. */
+/* Pieces and control packets that are taken without a message before the clock and the sockets are looked
+ * at. */
 #define PIECES_AT_ONCE 64
 
 /* ---- sockets ---- */
@@ -72,7 +74,8 @@ bool lanes_have_something(struct leat_receiver *receiver) {
         return false;
 }
 
-/* Whether the channel's socket must not be read yet. A barrier beyond what is committed is a lie, which ends its lane. */
+/* Whether the channel's socket must not be read yet. A barrier beyond what is committed is a lie, which ends
+ * its lane. */
 static bool is_barred(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         struct lane_reader *lane;
@@ -123,7 +126,8 @@ static bool find_next(struct leat_receiver *receiver, size_t *ret_index) {
         return false;
 }
 
-/* One message, or LEAT_EMPTY when its lane has none that is whole: then there may be another lane that has. */
+/* One message, or LEAT_EMPTY when its lane has none that is whole: then there may be another lane that
+ * has. */
 static int take_from(struct leat_receiver *receiver, size_t index, struct incoming *ret_incoming) {
         struct lanes *lanes = receiver->lanes;
         struct lane_reader *lane = lanes->list[index];
@@ -162,9 +166,10 @@ static int take_from_rings(struct leat_receiver *receiver, struct incoming *ret_
         return r == LEAT_EMPTY ? LEAT_MORE : r;
 }
 
-/* The channel's socket was found empty. Who has written into a lane has put its marker into the socket before, so if that was so before
- * the socket was looked at, the marker has been taken: by another process that reads as well since a fork, perhaps. A lane whose end
- * was seen before, with nothing in it, is never opened any more. Returns whether there may be more. */
+/* The channel's socket was found empty. Who has written into a lane has put its marker into the socket
+ * before, so if that was so before the socket was looked at, the marker has been taken: by another process
+ * that reads as well since a fork, perhaps. A lane whose end was seen before, with nothing in it, is never
+ * opened any more. Returns whether there may be more. */
 static bool settle_unopened(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         bool may_be_more = false;
@@ -231,8 +236,8 @@ static int take_between_turns(struct leat_receiver *receiver, struct incoming *r
         return lanes->socket_is_ready ? take_from_socket(receiver, ret_incoming) : LEAT_EMPTY;
 }
 
-/* While no other lane has anything the same goes on: without one whose turn it is nobody would spin for the answer that may be on its
- * way. */
+/* While no other lane has anything the same goes on: without one whose turn it is nobody would spin for the
+ * answer that may be on its way. */
 static void pass_turn(struct leat_receiver *receiver) {
         struct lanes *lanes = receiver->lanes;
         size_t index;

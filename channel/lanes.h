@@ -14,7 +14,8 @@
 #define LANES_DEFAULT_LIMIT  64
 #define LANES_DEFAULT_MEMORY ((size_t) 256 << 20)
 
-/* So many descriptors of the process's limit are left for everything else: who is short of them goes on without lanes. */
+/* So many descriptors of the process's limit are left for everything else: who is short of them goes on
+ * without lanes. */
 #define LANES_SPARED_DESCRIPTORS 16
 
 /* Who is busy with lanes, a receiver or a set, looks at its sockets so often. */
@@ -86,8 +87,8 @@ static inline bool lanes_take_image(struct lanes *lanes, const struct leat_type 
         return true;
 }
 
-/* Adds a lane, within the receiver's limits. It is watched from now on, but not read before it is open. Owns both descriptors after
- * success only. 0; LEAT_REFUSED over the limits; negative errno. */
+/* Adds a lane, within the receiver's limits. It is watched from now on, but not read before it is open. Owns
+ * both descriptors after success only. 0; LEAT_REFUSED over the limits; negative errno. */
 int lanes_add(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
               struct lane_reader **ret_lane);
 
@@ -97,7 +98,8 @@ int lanes_add_open(struct leat_receiver *receiver, const struct lane_offer *offe
 /* No forked child keeps the lanes' sockets, as receiver_close_in_child(): for those that are there. */
 void lanes_close_in_child(struct leat_receiver *receiver);
 
-/* One that came along with its receiver, unwatched; its new owner's limits are not asked. Otherwise as above. */
+/* One that came along with its receiver, unwatched; its new owner's limits are not asked. Otherwise as
+ * above. */
 int lanes_add_moved(struct leat_receiver *receiver, const struct lane_offer *offer, int memory, int socket,
                     struct lane_reader **ret_lane);
 
@@ -107,7 +109,8 @@ void lanes_set_plan(struct lanes *lanes, const struct plan *plan, size_t message
 /* The lane of that name; NULL when there is none (any more). */
 struct lane_reader *lanes_find(const struct leat_receiver *receiver, const struct lane_identity *identity);
 
-/* It is looked at from now on: all that its sender sent by the channel's socket has been taken, or it was armed. */
+/* It is looked at from now on: all that its sender sent by the channel's socket has been taken, or it was
+ * armed. */
 void lanes_wake(struct lane_reader *lane);
 
 /* A lane is at its end, or makes no sense. */
@@ -127,21 +130,22 @@ static inline void *lanes_hold_peeked(struct lanes *lanes, struct ring_record re
 /* After a fork: this process goes on receiving. 0; -EBUSY: another one does; -ENOMEM and the like. */
 int lanes_claim(struct leat_receiver *receiver);
 
-/* A core other than this one on which a sender of an open lane runs (0: it is not known); `core` when there is none. */
+/* A core other than this one on which a sender of an open lane runs (0: it is not known); `core` when there
+ * is none. */
 uint32_t lanes_other_core(const struct lanes *lanes, uint32_t core);
 
 /* When one of the writers last rang, as they say; 0: not known. */
 int64_t lanes_rang(const struct lanes *lanes);
 
-/* Waits awake until the current lane has something; false when that is not worth it, or did not help. Calls the system only
- * to let others have the core now and then. */
+/* Waits awake until the current lane has something; false when that is not worth it, or did not help. Calls
+ * the system only to let others have the core now and then. */
 bool lanes_spin(struct leat_receiver *receiver);
 
 /* As incoming_take(), for a receiver with lanes. */
 int lanes_take(struct leat_receiver *receiver, struct incoming *ret_incoming, leat_deadline deadline);
 
-/* Whether a receive would find something (or fail), as far as the rings and what was seen of the sockets tell. No system call but after
- * a fork. */
+/* Whether a receive would find something (or fail), as far as the rings and what was seen of the sockets
+ * tell. No system call but after a fork. */
 bool lanes_have_something(struct leat_receiver *receiver);
 
 /* All that is awake is armed: true, and a bell will tell. False: there is something. */

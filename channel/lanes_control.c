@@ -1,5 +1,6 @@
-/* The packets about lanes on the channel's socket. Whatever is wrong with one costs that packet, or the lane that it is about: an offer is
- * checked before anything of it is used, and a marker or a barrier of a lane that is not there (any more) is nothing. */
+/* The packets about lanes on the channel's socket. Whatever is wrong with one costs that packet, or the lane
+ * that it is about: an offer is checked before anything of it is used, and a marker or a barrier of a lane
+ * that is not there (any more) is nothing. */
 #include "lanes_control.h"
 
 #include <sys/socket.h>

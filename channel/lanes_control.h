@@ -5,8 +5,8 @@
 #include "packet.h"
 #include "receiver.h"
 
-/* Does what a packet about lanes says, and answers an offer. Its descriptors are taken over. The message that the user holds goes on
- * living. 0; LEAT_MALFORMED. */
+/* Does what a packet about lanes says, and answers an offer. Its descriptors are taken over. The message that
+ * the user holds goes on living. 0; LEAT_MALFORMED. */
 int lanes_take_control(struct leat_receiver *receiver, const struct packet *packet);
 
 #endif

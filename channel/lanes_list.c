@@ -1,5 +1,5 @@
-/* How a receiver's lanes come and go: their limits, who watches their sockets, their ends, and who of several processes has them after a
- * fork. */
+/* How a receiver's lanes come and go: their limits, who watches their sockets, their ends, and who of several
+ * processes has them after a fork. */
 #include "lanes.h"
 
 #include <errno.h>

@@ -1,14 +1,17 @@
-/* A receiver that is given away takes its lanes along as they are: where it had read up to, what it had gathered of messages that are
- * not whole yet, lanes that are only offered, a barrier. Their senders notice nothing; meanwhile they write on.
+/* A receiver that is given away takes its lanes along as they are: where it had read up to, what it had
+ * gathered of messages that are not whole yet, lanes that are only offered, a barrier. Their senders notice
+ * nothing; meanwhile they write on.
  *
- * All of it goes in the message itself and needs no exchange, so it arrives with the message or not at all: until the message is sent
- * nothing changes here, and if it is dropped on its way, the sockets of the lanes end.
+ * All of it goes in the message itself and needs no exchange, so it arrives with the message or not at all:
+ * until the message is sent nothing changes here, and if it is dropped on its way, the sockets of the lanes
+ * end.
  *
- * Whether a reader sleeps is not told: the new owner looks into every lane before it sleeps for the first time.
+ * Whether a reader sleeps is not told: the new owner looks into every lane before it sleeps for the first
+ * time.
  *
- * The rows are a stranger's. The giver granted these lanes, so the new owner's limits are not asked; what bounds their number is that
- * of the descriptors in a message, and their memory must be there. What was gathered becomes memory of the new owner's own, which
- * counts as that of a message does. */
+ * The rows are a stranger's. The giver granted these lanes, so the new owner's limits are not asked; what
+ * bounds their number is that of the descriptors in a message, and their memory must be there. What was
+ * gathered becomes memory of the new owner's own, which counts as that of a message does. */
 #include "lanes_move.h"
 
 #include <endian.h>

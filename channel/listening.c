@@ -1,5 +1,6 @@
-/* Usually the name is all that protects a server from those who shall not know it, and the place is a folder that goes with the
- * server. A path that is known to all is protected by what the system says of each client, see server.c. */
+/* Usually the name is all that protects a server from those who shall not know it, and the place is a folder
+ * that goes with the server. A path that is known to all is protected by what the system says of each client,
+ * see server.c. */
 #include "listening.h"
 
 #include <errno.h>

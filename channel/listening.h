@@ -20,8 +20,8 @@ struct listening {
 /* Nothing to leave. */
 void listening_init(struct listening *listening);
 
-/* `path`: see leat_server_options, NULL for a name that nobody can guess. 0; -EINVAL, -EADDRINUSE, and what making the folder and
- * binding says; after a failure it is to be left, too. */
+/* `path`: see leat_server_options, NULL for a name that nobody can guess. 0; -EINVAL, -EADDRINUSE, and what
+ * making the folder and binding says; after a failure it is to be left, too. */
 int listening_open(struct listening *listening, const char *path, bool any_user, int backlog);
 
 /* Nobody comes in any more; those who stand before the door are turned away. */

@@ -1,5 +1,5 @@
-/* A set from the inside: its members, and which of them can be ready by a ring in memory, about which no descriptor says anything
- * while both sides are awake. */
+/* A set from the inside: its members, and which of them can be ready by a ring in memory, about which no
+ * descriptor says anything while both sides are awake. */
 #ifndef LEAT_CHANNEL_MEMBERS_H
 #define LEAT_CHANNEL_MEMBERS_H
 
@@ -30,8 +30,9 @@ struct member {
 struct leat_set_members {
         struct poller poller;
         void *tree;
-        struct member *
-                turn; /* The members with lanes stand in a ring; this one is looked at next. NULL: there are none. */
+        struct member
+                *turn; /* The members with lanes stand in a ring; this one is looked at next. NULL: there are
+                       * none. */
         unsigned until_look; /* So many answers more, then the clock is looked at, and perhaps the sockets. */
         unsigned beyond;     /* So many more beyond these, then the sockets whatever the clock says. */
         unsigned gap;        /* Both together, the next time. */

@@ -1,8 +1,10 @@
-/* A result says that two types differ; what differs is said by their texts. Of the other side's type only a fingerprint comes, but where
- * this process has used that type itself, its text is known here: types are often mixed up, and less often unheard of. Looking for it
- * costs a walk over all the types of a process, so it is done only where something has gone wrong already.
+/* A result says that two types differ; what differs is said by their texts. Of the other side's type only a
+ * fingerprint comes, but where this process has used that type itself, its text is known here: types are
+ * often mixed up, and less often unheard of. Looking for it costs a walk over all the types of a process, so
+ * it is done only where something has gone wrong already.
  *
- * A server's client is mostly of another program, so it tells its text as well. It may lie, or send what turns a terminal upside down. */
+ * A server's client is mostly of another program, so it tells its text as well. It may lie, or send what
+ * turns a terminal upside down. */
 #include "mismatch.h"
 
 #include <errno.h>

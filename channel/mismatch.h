@@ -16,11 +16,12 @@ struct mismatch {
         char *told; /* The text in `schemas` that the other side told; NULL: it did not. */
 };
 
-/* `ours` is a text that lives as long as the process, or NULL. Neither waits nor fails: what is not known stays NULL. */
+/* `ours` is a text that lives as long as the process, or NULL. Neither waits nor fails: what is not known
+ * stays NULL. */
 void mismatch_note(struct mismatch *mismatch, const char *ours, const struct fingerprint *theirs);
 
-/* As mismatch_note(), and if nobody here knows theirs, it is what the other side says of it: shown to a person, it must not do more than to
- * lie; so all but printable ASCII and line feeds is written as \xHH. */
+/* As mismatch_note(), and if nobody here knows theirs, it is what the other side says of it: shown to a
+ * person, it must not do more than to lie; so all but printable ASCII and line feeds is written as \xHH. */
 void mismatch_note_told(struct mismatch *mismatch, const char *ours, const struct fingerprint *theirs,
                         const uint8_t *text, size_t size);
 

@@ -1,5 +1,6 @@
-/* Opaque ends. An end knows its channel's type by the fingerprint that it keeps for ever, and its lanes, its set and what waits in it are
- * not matters of type; so becoming opaque is only to change the name, and costs nothing. Being named again is as arriving in a field. */
+/* Opaque ends. An end knows its channel's type by the fingerprint that it keeps for ever, and its lanes, its
+ * set and what waits in it are not matters of type; so becoming opaque is only to change the name, and costs
+ * nothing. Being named again is as arriving in a field. */
 #include "leat/opaque.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
-/* Waiting is a blocking call where there is no deadline, and otherwise a try, a poll, and another try. O_NONBLOCK is never
- * used: it belongs to the open file, which every holder of the channel shares.
+/* Waiting is a blocking call where there is no deadline, and otherwise a try, a poll, and another try.
+ * O_NONBLOCK is never used: it belongs to the open file, which every holder of the channel shares.
  *
- * No packet is empty, but a stranger may send an empty one, for which recvmsg() returns 0 as it does at the end. They are
- * told apart by SO_PASSCRED, whose control message comes with every packet and never with the end. */
+ * No packet is empty, but a stranger may send an empty one, for which recvmsg() returns 0 as it does at the
+ * end. They are told apart by SO_PASSCRED, whose control message comes with every packet and never with the
+ * end. */
 #include "packet.h"
 
 #include <errno.h>
@@ -16,8 +17,9 @@
 #include "descriptor.h"
 #include "lane.h"
 
-/* A waiting sender looks up so often. A receiver that was lost inside unread messages (sent to itself, so to speak) is
- * found by the system's collector of sockets, and that is started by the closing of a socket, not by a clock. */
+/* A waiting sender looks up so often. A receiver that was lost inside unread messages (sent to itself, so to
+ * speak) is found by the system's collector of sockets, and that is started by the closing of a socket, not
+ * by a clock. */
 #define LOOK_UP_NS INT64_C(1000000000)
 
 /* The system has too many descriptors in flight from this user: nothing tells when that has changed. */
@@ -192,7 +194,8 @@ static int after_failed_receive(int fd, int error, leat_deadline deadline, bool 
 
         switch (error) {
         case EINTR:
-        case ECONNRESET: /* Said once, before what is left to read, when the other end closed with something unread. */
+        case ECONNRESET: /* Said once, before what is left to read, when the other end closed with something
+                          * unread. */
                 return 0;
         case ENOTCONN: /* A stranger's socket that never had another end. */
                 return LEAT_DISCONNECTED;
@@ -243,8 +246,8 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
         return is_packet;
 }
 
-/* There is room for all that a packet can bring, though fewer are wanted: those that find no room the system closes itself, in the
- * middle of recvmsg(2), and one of them may be slow to close (SO_LINGER). */
+/* There is room for all that a packet can bring, though fewer are wanted: those that find no room the system
+ * closes itself, in the middle of recvmsg(2), and one of them may be slow to close (SO_LINGER). */
 static void dispose_beyond(struct packet *packet, size_t max_fds) {
         int r = 0;
 

@@ -1,5 +1,5 @@
-/* One message on a socket: a header, its bytes, and the descriptors that go along (SOCK_SEQPACKET with SCM_RIGHTS). Knows
- * sockets and deadlines, and nothing of types.
+/* One message on a socket: a header, its bytes, and the descriptors that go along (SOCK_SEQPACKET with
+ * SCM_RIGHTS). Knows sockets and deadlines, and nothing of types.
  *
  * All numbers are little-endian:
  *
@@ -14,7 +14,8 @@
  *    16  u64  size of the body
  *    24  the table, then the body; or, when they are in sealed memory, any number of bytes of padding
  *
- * Every version keeps bytes 0 and 3 so, and 24 bytes at the least: by these another version is told from rubbish. */
+ * Every version keeps bytes 0 and 3 so, and 24 bytes at the least: by these another version is told from
+ * rubbish. */
 #ifndef LEAT_CHANNEL_PACKET_H
 #define LEAT_CHANNEL_PACKET_H
 
@@ -32,8 +33,8 @@
 #define PACKET_MAX_INLINE ((size_t) 64 << 10)
 #define PACKET_MAX_SIZE   (PACKET_HEADER_SIZE + PACKET_MAX_INLINE)
 
-/* A room for a message of `size` bytes is never smaller than a packet, which may be received into it next: it would move under
- * the message. */
+/* A room for a message of `size` bytes is never smaller than a packet, which may be received into it next: it
+ * would move under the message. */
 static inline size_t packet_room_size(size_t size) {
         return size < PACKET_MAX_SIZE ? PACKET_MAX_SIZE : size;
 }
@@ -62,16 +63,18 @@ struct packet_header {
 
 void packet_write_header(const struct packet_header *header, uint8_t to[static PACKET_HEADER_SIZE]);
 
-/* 0; LEAT_VERSION_MISMATCH: nothing else is known of it. LEAT_MALFORMED: too short, no version, an unknown kind, something in a
- * field that must be 0, or sizes that do not fit the packet's own. */
+/* 0; LEAT_VERSION_MISMATCH: nothing else is known of it. LEAT_MALFORMED: too short, no version, an unknown
+ * kind, something in a field that must be 0, or sizes that do not fit the packet's own. */
 int packet_read_header(const uint8_t *packet, size_t size, struct packet_header *ret_header);
 
-/* How many descriptors a packet must come with, by its first PACKET_HEADER_SIZE bytes; 0 when these say nothing. */
+/* How many descriptors a packet must come with, by its first PACKET_HEADER_SIZE bytes; 0 when these say
+ * nothing. */
 size_t packet_promised_descriptors(const uint8_t *packet, size_t size);
 
 /* Sends one packet. 0; LEAT_FULL, LEAT_TIMEOUT, LEAT_DISCONNECTED, LEAT_REFUSED (it takes no descriptors);
- * -EMSGSIZE: larger than the socket's buffer allows; any other negative errno. *waits (NULL: nobody asks) becomes one more when it
- * waited; a blocking call, with LEAT_FOREVER, tells only when it gave up in between. */
+ * -EMSGSIZE: larger than the socket's buffer allows; any other negative errno. *waits (NULL: nobody asks)
+ * becomes one more when it waited; a blocking call, with LEAT_FOREVER, tells only when it gave up in
+ * between. */
 int packet_send(int fd, struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
                 leat_deadline deadline, uint64_t *waits);
 
@@ -88,7 +91,8 @@ struct packet {
         bool spares_room;   /* Asked for by the caller: packets about lanes are in `start` alone. */
         bool too_long;      /* It did not fit the room. */
         bool fds_are_lost;  /* Not all descriptors arrived. */
-        bool fds_are_stuck; /* Of those beyond what was asked for there are some that cannot even be closed. */
+        bool fds_are_stuck; /* Of those beyond what was asked for there are some that cannot even be
+                             * closed. */
         bool waited;        /* Whatever came of it. As *waits of packet_send(). */
 };
 
@@ -102,15 +106,16 @@ static inline bool packet_is_about_lanes(const struct packet *packet) {
 /* Prepares a socket to be one that senders wait on. */
 void packet_prepare_sending(int fd);
 
-/* Lets the system look for receivers that were lost inside unread messages. Who waits for a receiver calls it now and then. */
+/* Lets the system look for receivers that were lost inside unread messages. Who waits for a receiver calls it
+ * now and then. */
 void packet_start_collector(void);
 
-/* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's; the others are disposed of, and lost.
- * 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
+/* Receives one packet with at most `max_fds` descriptors, all close-on-exec and now the caller's; the others
+ * are disposed of, and lost. 0; LEAT_EMPTY, LEAT_TIMEOUT, LEAT_DISCONNECTED; a negative errno. */
 int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline);
 
-/* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative errno. *waited becomes true
- * when it waits. */
+/* The start of the next packet, which stays where it is. 0 and *ret_size; LEAT_EMPTY, LEAT_TIMEOUT; negative
+ * errno. *waited becomes true when it waits. */
 int packet_peek(int fd, uint8_t *data, size_t capacity, size_t *ret_size, leat_deadline deadline,
                 bool *waited);
 

@@ -1,4 +1,5 @@
-/* Who connected is known to the system alone, and for a socket that a server accepted: a socket pair says who made it, whoever holds it now. */
+/* Who connected is known to the system alone, and for a socket that a server accepted: a socket pair says who
+ * made it, whoever holds it now. */
 #include <errno.h>
 #include <sys/socket.h>
 

@@ -1,6 +1,6 @@
-/* Where C lays a message out as the image is (every common 64-bit ABI does), and nothing in it needs checking, the
- * callers copy it in one go and none of this runs. Otherwise this walks over the fields. Both directions share the
- * walk, so that they cannot disagree about where a field is. */
+/* Where C lays a message out as the image is (every common 64-bit ABI does), and nothing in it needs
+ * checking, the callers copy it in one go and none of this runs. Otherwise this walks over the fields. Both
+ * directions share the walk, so that they cannot disagree about where a field is. */
 #include "plain.h"
 
 #include <errno.h>

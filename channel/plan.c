@@ -1,6 +1,7 @@
-/* Types are const tables that programs compile in; what can be derived from them is derived once, at the first use
- * of a type in a process, and hung behind the table's one mutable word. Two threads may race to it: the loser throws its
- * plan away. Plans are never freed, as types never go away; so they can be listed without a lock, for those who know a fingerprint only. */
+/* Types are const tables that programs compile in; what can be derived from them is derived once, at the
+ * first use of a type in a process, and hung behind the table's one mutable word. Two threads may race to it:
+ * the loser throws its plan away. Plans are never freed, as types never go away; so they can be listed
+ * without a lock, for those who know a fingerprint only. */
 #include "plan.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* What the library derives from a type's table, once: its schema text, its fingerprint, and how it travels. */
+/* What the library derives from a type's table, once: its schema text, its fingerprint, and how it
+ * travels. */
 #ifndef LEAT_CHANNEL_PLAN_H
 #define LEAT_CHANNEL_PLAN_H
 
@@ -26,17 +27,18 @@ struct plan {
         enum encoding encoding; /* How messages are sent. */
 };
 
-/* The plan of a type, made at the first call; it lives as long as the process. 0; -EPROTO (a table of another version),
- * -EINVAL (not a table, or an enum, which is no message), -ENOMEM. Thread-safe. */
+/* The plan of a type, made at the first call; it lives as long as the process. 0; -EPROTO (a table of another
+ * version), -EINVAL (not a table, or an enum, which is no message), -ENOMEM. Thread-safe. */
 int plan_get(const struct leat_type *type, const struct plan **ret_plan);
 
-/* As what an end of a channel with this fingerprint is used where one of this type is wanted: *ret_plan is NULL for leat_opaque, where any
- * will do. As plan_get(), and LEAT_TYPE_MISMATCH. */
+/* As what an end of a channel with this fingerprint is used where one of this type is wanted: *ret_plan is
+ * NULL for leat_opaque, where any will do. As plan_get(), and LEAT_TYPE_MISMATCH. */
 int plan_for_end(const struct leat_type *type, const struct fingerprint *fingerprint,
                  const struct plan **ret_plan);
 
-/* Of a type that was used in this process: with just this fingerprint; with this tag, and of several the one with the fewest optional
- * fields at its end, for a tag says nothing of these. NULL: there is none. Thread-safe; a walk over all plans. */
+/* Of a type that was used in this process: with just this fingerprint; with this tag, and of several the one
+ * with the fewest optional fields at its end, for a tag says nothing of these. NULL: there is none.
+ * Thread-safe; a walk over all plans. */
 const struct plan *plan_find(const struct fingerprint *fingerprint);
 const struct plan *plan_find_tag(uint32_t tag);
 

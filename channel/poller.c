@@ -1,5 +1,6 @@
-/* Sets and receivers both wait on many descriptors that come and go. Here is what they have in common: places that outlive what is
- * in them, each new tenant making a new generation; events fetched in batches; and an epoll that is made anew after fork(). */
+/* Sets and receivers both wait on many descriptors that come and go. Here is what they have in common: places
+ * that outlive what is in them, each new tenant making a new generation; events fetched in batches; and an
+ * epoll that is made anew after fork(). */
 #include "poller.h"
 
 #include <errno.h>
@@ -126,8 +127,8 @@ void poller_remove(struct poller *poller, uint32_t index) {
         free_place(poller, index);
 }
 
-/* epoll_wait() counts in milliseconds; epoll_pwait2() (Linux 5.11) does not round. Asked once: where it is not known, or where a sandbox
- * forbids what it does not know (no other cause is called EPERM). */
+/* epoll_wait() counts in milliseconds; epoll_pwait2() (Linux 5.11) does not round. Asked once: where it is
+ * not known, or where a sandbox forbids what it does not know (no other cause is called EPERM). */
 static int wait_for_events(struct poller *poller, leat_deadline deadline) {
         struct timespec left;
         int64_t ms;

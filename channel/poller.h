@@ -1,5 +1,5 @@
-/* An epoll whose registrations are places with a generation: an event may be about something that has left since, and whose
- * place another has taken, so it never carries a pointer. */
+/* An epoll whose registrations are places with a generation: an event may be about something that has left
+ * since, and whose place another has taken, so it never carries a pointer. */
 #ifndef LEAT_CHANNEL_POLLER_H
 #define LEAT_CHANNEL_POLLER_H
 
@@ -36,12 +36,12 @@ struct poller_event {
 
 void poller_init(struct poller *poller);
 
-/* Makes the epoll, or makes it anew in a forked child: an inherited one shares its registrations with the parent's. 0; -EMFILE,
- * -ENFILE, -ENOMEM; what fails is tried again at the next use. */
+/* Makes the epoll, or makes it anew in a forked child: an inherited one shares its registrations with the
+ * parent's. 0; -EMFILE, -ENFILE, -ENOMEM; what fails is tried again at the next use. */
 int poller_open(struct poller *poller);
 
-/* Registers a descriptor; `events` as in epoll_ctl(2), level-triggered unless EPOLLET is among them. 0; -EEXIST, -EPERM, -EBADF,
- * -ENOMEM, -ENOSPC and what poller_open() says. */
+/* Registers a descriptor; `events` as in epoll_ctl(2), level-triggered unless EPOLLET is among them. 0;
+ * -EEXIST, -EPERM, -EBADF, -ENOMEM, -ENOSPC and what poller_open() says. */
 int poller_add(struct poller *poller, int fd, uint32_t events, unsigned kind, void *owner,
                uint32_t *ret_place);
 
@@ -51,7 +51,8 @@ int poller_change(struct poller *poller, uint32_t place, uint32_t events);
 /* Before the descriptor is closed: a duplicate elsewhere would keep it in the epoll. */
 void poller_remove(struct poller *poller, uint32_t place);
 
-/* Waits and fetches a batch once the last one was handed out. The number of events; 0 when there is none; -EINTR. */
+/* Waits and fetches a batch once the last one was handed out. The number of events; 0 when there is none;
+ * -EINTR. */
 int poller_fetch(struct poller *poller, leat_deadline deadline);
 
 static inline bool poller_has_fetched(const struct poller *poller) {

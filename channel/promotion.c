@@ -1,7 +1,8 @@
-/* A lane costs memory, three descriptors and up to half a millisecond, so it is for a sender that has proved busy: ROW messages in a
- * row, BUSY_NS apart on average. Large messages take longer by the socket, and gain more; so each GRAIN of bytes counts as a message.
- * Those with handles count for nothing: they go by a socket with a lane too, and are called twice then. A lane is offered by the
- * channel's socket and answered on its own; meanwhile all goes on as before. */
+/* A lane costs memory, three descriptors and up to half a millisecond, so it is for a sender that has proved
+ * busy: ROW messages in a row, BUSY_NS apart on average. Large messages take longer by the socket, and gain
+ * more; so each GRAIN of bytes counts as a message. Those with handles count for nothing: they go by a socket
+ * with a lane too, and are called twice then. A lane is offered by the channel's socket and answered on its
+ * own; meanwhile all goes on as before. */
 #include "promotion.h"
 
 #include "cleanup.h"
@@ -17,7 +18,8 @@
 /* Making a lane takes a millisecond for some 3 MiB, and whoever sends has not asked for it. */
 #define LARGEST_UNASKED ((size_t) 16 << 20)
 
-/* What could not be done now (no descriptors, no memory, a full socket) is tried again after longer and longer rows. */
+/* What could not be done now (no descriptors, no memory, a full socket) is tried again after longer and
+ * longer rows. */
 static uint32_t row_of(const struct promotion *promotion, const struct connection *connection) {
         uint32_t row = connection->lanes == LEAT_LANES_ALWAYS ? 1 : ROW;
 

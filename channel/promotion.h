@@ -25,7 +25,8 @@ struct promotion {
         struct lane_writer *lane;
 };
 
-/* Before a message goes out: the lane, the caller's from now on, if it is open for this very message; or NULL. Never waits. */
+/* Before a message goes out: the lane, the caller's from now on, if it is open for this very message; or
+ * NULL. Never waits. */
 struct lane_writer *promotion_step(struct promotion *promotion, const struct connection *connection);
 
 /* This message went by the socket. May make an offer; never waits. */

@@ -1,7 +1,8 @@
 /* Raw bytes: what they are when they are sent, and loans, by which they are not even copied.
  *
- * A loan is room in the sender's lane, or, without one, in the memory where its messages are made anyway. A lane's room is only
- * reserved: nothing of it can be seen before it is sent, so that a loan can be dropped by forgetting it. */
+ * A loan is room in the sender's lane, or, without one, in the memory where its messages are made anyway. A
+ * lane's room is only reserved: nothing of it can be seen before it is sent, so that a loan can be dropped by
+ * forgetting it. */
 #include "raw.h"
 
 #include <errno.h>
@@ -27,8 +28,8 @@ bool raw_drop_inherited_loan(struct leat_sender *sender) {
         return true;
 }
 
-/* Zeroed: what its borrower sends without having written it must not be what else was in this process's memory. (Of a lane the
- * receiver sees every byte anyway, and none was ever anything but the channel's.) */
+/* Zeroed: what its borrower sends without having written it must not be what else was in this process's
+ * memory. (Of a lane the receiver sees every byte anyway, and none was ever anything but the channel's.) */
 static int loan_memory(struct leat_sender *sender, size_t size, void **ret_room) {
         int r = buffer_reserve(&sender->body, size > 0 ? size : 1);
 

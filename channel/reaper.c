@@ -2,9 +2,9 @@
  * a socket's SO_LINGER. A receiver that tidies up what a stranger sent must not wait with it. So such
  * descriptors go on a list, and one thread closes them; if it hangs, it hangs alone.
  *
- * The thread lives only while there is something to close, and a little longer, since making one costs more than
- * many closings: nothing has to be stopped when a program ends, and an idle one has no thread that it did not
- * start.
+ * The thread lives only while there is something to close, and a little longer, since making one costs more
+ * than many closings: nothing has to be stopped when a program ends, and an idle one has no thread that it
+ * did not start.
  *
  * The list is a stack that is pushed to by compare-and-swap and popped by the one thread alone, so it is
  * whole at every moment; a process may fork at any of them. A child finds its copies of the descriptors on
@@ -12,9 +12,9 @@
  * at that moment can slip through: the child cannot tell whether the number is still that file, and must not
  * close a number that may be somebody else's.)
  *
- * When it hangs and the list is full, nobody else shall suffer for whom it hangs for. What comes then gets a thread
- * of its own, a helper: so it is closed, or it is known to hang as well, and the channel that brought it can be
- * cut. */
+ * When it hangs and the list is full, nobody else shall suffer for whom it hangs for. What comes then gets a
+ * thread of its own, a helper: so it is closed, or it is known to hang as well, and the channel that brought
+ * it can be cut. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -51,8 +51,9 @@ static sem_t bell;
 /* So long the thread waits for more before it ends. */
 #define THREAD_IDLE_NS INT64_C(20000000)
 
-/* Over the bound: how many pauses to make for the thread, and, when they were in vain, how long to make none. Pauses are counted and not
- * the time, which goes on when the whole machine stands still; and they are many, since a virtual CPU may stand still by itself. */
+/* Over the bound: how many pauses to make for the thread, and, when they were in vain, how long to make none.
+ * Pauses are counted and not the time, which goes on when the whole machine stands still; and they are many,
+ * since a virtual CPU may stand still by itself. */
 #define PAUSES        500
 #define PAUSE_NS      INT64_C(1000000)
 #define IMPATIENCE_NS INT64_C(5000000000)
@@ -63,8 +64,8 @@ static sem_t bell;
 
 static _Atomic int64_t impatient_until;
 
-/* How many the thread has closed, and the count at which one was waited for in vain: while it stays the same the thread hangs, and whatever else
- * is waited for would be in vain, too. */
+/* How many the thread has closed, and the count at which one was waited for in vain: while it stays the same
+ * the thread hangs, and whatever else is waited for would be in vain, too. */
 static _Atomic uint64_t n_closed = 1, in_vain;
 
 static void close_slowly(int fd) {
@@ -326,7 +327,8 @@ void reaper_close_seen(int fd) {
         }
         if (!hand_over(fd) || before == atomic_load(&in_vain))
                 return;
-        /* Until the thread has nothing left is as good as until this one is closed: it takes the newest first. */
+        /* Until the thread has nothing left is as good as until this one is closed: it takes the newest
+         * first. */
         while (atomic_load(&n_open) > 0) {
                 struct timespec pause = deadline_left(end, GLANCE_NS);
 

@@ -1,5 +1,5 @@
-/* The receiving end: its life, its socket, and polling it from an event loop. What it does with a packet is in intake.c, what
- * a message is in recv.c. */
+/* The receiving end: its life, its socket, and polling it from an event loop. What it does with a packet is
+ * in intake.c, what a message is in recv.c. */
 #include "receiver.h"
 
 #include <errno.h>
@@ -58,11 +58,12 @@ int leat_receiver_limit(struct leat_receiver *receiver, const struct leat_receiv
         return 0;
 }
 
-/* Every socket's buffer has room for a packet so large: the least is SOCK_MIN_SNDBUF, some 4.5 KiB, see socket(7). */
+/* Every socket's buffer has room for a packet so large: the least is SOCK_MIN_SNDBUF, some 4.5 KiB, see
+ * socket(7). */
 #define ALWAYS_INLINE ((size_t) 4096 - PACKET_HEADER_SIZE)
 
-/* Whether any descriptor can come by this channel: a handle, or the body of a message too large for a packet, or for a
- * buffer that somebody has made small (see transmit.c). */
+/* Whether any descriptor can come by this channel: a handle, or the body of a message too large for a packet,
+ * or for a buffer that somebody has made small (see transmit.c). */
 bool receiver_takes_descriptors(const struct plan *plan) {
         return !plan || !plan->plain || plan->plain_size > ALWAYS_INLINE;
 }

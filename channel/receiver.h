@@ -18,7 +18,8 @@
 /* The largest message unless said otherwise, and the ceiling. */
 #define RECEIVER_MESSAGE_LIMIT ((size_t) 1 << 30)
 
-/* What is registered with a poller, by its kind: the receiver and its channel's socket, or a struct lane_reader. */
+/* What is registered with a poller, by its kind: the receiver and its channel's socket, or a struct
+ * lane_reader. */
 enum receiver_watch { RECEIVER_SOCKET, RECEIVER_LANE };
 
 struct leat_receiver {
@@ -31,8 +32,8 @@ struct leat_receiver {
         size_t lane_limit; /* Lanes at a time, and bytes of all their rings together. */
         size_t lane_memory;
 
-        /* The message that the user holds, until the next one. Where expiry is watched (see expiry.h) packets alternate
-         * between two rooms, otherwise the first serves always. */
+        /* The message that the user holds, until the next one. Where expiry is watched (see expiry.h) packets
+         * alternate between two rooms, otherwise the first serves always. */
         struct buffer rooms[2];
         unsigned room;
         struct buffer sealed; /* The body of a large one. */
@@ -40,9 +41,10 @@ struct leat_receiver {
         struct inbox *inbox; /* Made with the first message that has handles. */
 
         struct leat_counters
-                counters; /* Without `lost`, and what the lane whose turn it is has brought since it was settled. */
-        uint64_t lost;             /* Messages lost at the limit of descriptors. */
-        uint8_t other_version;     /* Of the last packet that had another than ours; 0: none had. */
+                counters;      /* Without `lost`, and what the lane whose turn it is has brought since it was
+                           * settled. */
+        uint64_t lost;         /* Messages lost at the limit of descriptors. */
+        uint8_t other_version; /* Of the last packet that had another than ours; 0: none had. */
         struct mismatch mismatch;  /* The last one. */
         bool short_of_descriptors; /* It has happened once. */
         bool cut;                  /* What it sends cannot even be closed: it is not listened to any more. */
@@ -71,11 +73,12 @@ static inline uint32_t receiver_tag(const struct leat_receiver *receiver) {
         return fingerprint_tag(&receiver->connection->fingerprint);
 }
 
-/* Whether any descriptor can come by a channel of this type: a handle, or the body of a message too large for a packet. */
+/* Whether any descriptor can come by a channel of this type: a handle, or the body of a message too large for
+ * a packet. */
 bool receiver_takes_descriptors(const struct plan *plan);
 
-/* From now on a forked child closes its copies of the channel's socket, by `socket`, and of the lanes', that come and go. Nobody there may
- * use the receiver any more. Forget `socket` before closing. 0; -ENOMEM. */
+/* From now on a forked child closes its copies of the channel's socket, by `socket`, and of the lanes', that
+ * come and go. Nobody there may use the receiver any more. Forget `socket` before closing. 0; -ENOMEM. */
 int receiver_close_in_child(struct leat_receiver *receiver, struct fork_descriptor *socket);
 
 /* Prepares a socket to be received from. */

@@ -1,5 +1,5 @@
-/* Receiving a message of a type: what came is decoded, and shown to the user only when all of it is good. Raw bytes are copied out of a
- * lane before they are shown, or, borrowed, shown where they lie. */
+/* Receiving a message of a type: what came is decoded, and shown to the user only when all of it is good. Raw
+ * bytes are copied out of a lane before they are shown, or, borrowed, shown where they lie. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* The ring's slow half: looking at the other side's words, and the handshakes before sleep.
  *
- * A handshake is always the same: store one's own word, fence, load the other side's. Both sides do it, so at least one sees
- * what the other stored: a writer that has published and sees no sleeper has done so before the sleeper looked a last time. */
+ * A handshake is always the same: store one's own word, fence, load the other side's. Both sides do it, so at
+ * least one sees what the other stored: a writer that has published and sees no sleeper has done so before
+ * the sleeper looked a last time. */
 #include "ring.h"
 
 /* A record of the largest size, the empty one behind it and the zero header fill the limit. */

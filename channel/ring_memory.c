@@ -1,8 +1,9 @@
-/* Rings live in writable memory: a memfd sealed against shrinking and growing, so that no access can ever be beyond its end
- * (SIGBUS), and not against writing, so that both sides can go on using it. What is in it may change at any moment.
+/* Rings live in writable memory: a memfd sealed against shrinking and growing, so that no access can ever be
+ * beyond its end (SIGBUS), and not against writing, so that both sides can go on using it. What is in it may
+ * change at any moment.
  *
- * The other side can still punch its pages out, see fallocate(2): then zeros appear, and new pages are allocated. That it could
- * also have left them out at first is what the check of the blocks is for.
+ * The other side can still punch its pages out, see fallocate(2): then zeros appear, and new pages are
+ * allocated. That it could also have left them out at first is what the check of the blocks is for.
  *
  * It is not used again: whoever has had it may have kept it. */
 #include "ring_memory.h"

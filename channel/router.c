@@ -1,8 +1,10 @@
-/* A router is a thread and a queue of what was added for it. Everything else (the set, the routes in it) is the thread's alone, so that
- * receiving takes no lock. The thread and the program hold one reference each: whoever is last frees it, as a handler may close its
- * own router and a program may close one whose handler does not return.
+/* A router is a thread and a queue of what was added for it. Everything else (the set, the routes in it) is
+ * the thread's alone, so that receiving takes no lock. The thread and the program hold one reference each:
+ * whoever is last frees it, as a handler may close its own router and a program may close one whose handler
+ * does not return.
  *
- * A set that belongs to another thread can only be woken. One wake is enough for all that is added until the thread takes the queue. */
+ * A set that belongs to another thread can only be woken. One wake is enough for all that is added until the
+ * thread takes the queue. */
 #include "leat/router.h"
 
 #include <errno.h>
@@ -141,8 +143,8 @@ int leat_router_create(leat_router *ret_router) {
         return create(false, &ret_router->object);
 }
 
-/* What a child has of its parent's router cannot be freed, as nobody knows what the thread was doing. It stays reachable, so that it is no
- * leak. */
+/* What a child has of its parent's router cannot be freed, as nobody knows what the thread was doing. It
+ * stays reachable, so that it is no leak. */
 static void leave_behind(struct leat_routing *router) {
         static struct leat_routing *_Atomic list;
 

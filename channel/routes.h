@@ -19,8 +19,8 @@ struct routes {
         _Atomic uint64_t n_skipped;
 };
 
-/* A route that stands alone; takes the ends on success only. Any thread may call these. 0; -EBADF, -EINVAL, -EBUSY, -ENOMEM; and
- * of two ends LEAT_TYPE_MISMATCH. */
+/* A route that stands alone; takes the ends on success only. Any thread may call these. 0; -EBADF, -EINVAL,
+ * -EBUSY, -ENOMEM; and of two ends LEAT_TYPE_MISMATCH. */
 int route_create(const struct leat_type *type, struct leat_receiver **receiver, const struct leat_route *how,
                  struct route **ret_route);
 int route_create_forward(struct leat_receiver **receiver, struct leat_sender **target,

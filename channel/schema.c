@@ -1,11 +1,12 @@
-/* A type's text is its definition and then, in the order in which they are first met, those of the types in it:
+/* A type's text is its definition and then, in the order in which they are first met, those of the types in
+ * it:
  *
  *     message draw {u32 id; shape what; optional string note; sender reply done}
  *     variant shape {point dot; unit nothing}
  *     message point {i32 x; i32 y}
  *
- * The order of meeting makes it canonical. Types may contain themselves (through arrays), so the walk goes over a
- * list of what was met, not over the tree. */
+ * The order of meeting makes it canonical. Types may contain themselves (through arrays), so the walk goes
+ * over a list of what was met, not over the tree. */
 #include "schema.h"
 
 #include <errno.h>
@@ -133,7 +134,8 @@ static int write_definition(struct buffer *text, const struct leat_type *type, s
         return r < 0 ? r : write_string(text, "}\n");
 }
 
-/* Those that were met, from the `first` on; of `grown`, should it be among them, the first `n_fields` fields. */
+/* Those that were met, from the `first` on; of `grown`, should it be among them, the first `n_fields`
+ * fields. */
 static int write_met(struct buffer *text, struct met_types *met, size_t first, const struct leat_type *grown,
                      size_t n_fields) {
         int r = 0;

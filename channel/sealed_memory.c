@@ -2,8 +2,8 @@
  * they are, twice if it likes, and finds the same; that is what makes large messages cheap between processes
  * that do not trust each other. Here are the making of one, and the checks that earn one this trust.
  *
- * Writable memory, which rings live in, is made and checked the same way, but stays writable: of it one can only
- * trust that it is there, all of it, and stays there. */
+ * Writable memory, which rings live in, is made and checked the same way, but stays writable: of it one can
+ * only trust that it is there, all of it, and stays there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -77,8 +77,8 @@ static int check_size(size_t size) {
         return is_more_than_there_is(size) ? -ENOMEM : 0;
 }
 
-/* EBUSY: the system itself holds a page for longer than it waits for it (memfd_wait_for_pins in its mm/memfd.c), to move it for
- * example. To a caller it is memory that is not to be had now. */
+/* EBUSY: the system itself holds a page for longer than it waits for it (memfd_wait_for_pins in its
+ * mm/memfd.c), to move it for example. To a caller it is memory that is not to be had now. */
 static int seal(int fd, int seals) {
         if (fcntl(fd, F_ADD_SEALS, seals) == 0)
                 return 0;
@@ -204,8 +204,8 @@ int memory_create_filled(unsigned char byte, size_t size, int *ret_fd) {
         return r;
 }
 
-/* Written and not allocated by fallocate(2): what that leaves to be cleared costs more at the first touch of each page than the
- * copying of zeros does here, and pages that are filled can be mapped many at a time. */
+/* Written and not allocated by fallocate(2): what that leaves to be cleared costs more at the first touch of
+ * each page than the copying of zeros does here, and pages that are filled can be mapped many at a time. */
 int memory_create_writable(size_t size, int *ret_fd) {
         close_cleanup int fd = -1;
         int r = begin(size, &fd);

@@ -1,5 +1,5 @@
-/* Sealed memfds: how to make one, and how to know one. Two kinds: *sealed* memory can no longer be changed by anybody; *writable*
- * memory keeps its size and may be written by all who have it. */
+/* Sealed memfds: how to make one, and how to know one. Two kinds: *sealed* memory can no longer be changed by
+ * anybody; *writable* memory keeps its size and may be written by all who have it. */
 #ifndef LEAT_CHANNEL_SEALED_MEMORY_H
 #define LEAT_CHANNEL_SEALED_MEMORY_H
 

@@ -1,5 +1,5 @@
-/* Sending messages of a type: encode into room that is kept, hand it to the lane or the socket, then close what was given. A message
- * whose memory is its image, and raw bytes, are not even copied here.
+/* Sending messages of a type: encode into room that is kept, hand it to the lane or the socket, then close
+ * what was given. A message whose memory is its image, and raw bytes, are not even copied here.
  *
  * What goes into a lane without waiting makes no system call, and so has no CALL_GUARD. */
 #include <errno.h>
@@ -153,7 +153,8 @@ int leat_sender_send(struct leat_sender *sender, const struct leat_type *type, c
         return send_slowly(sender, type, message, deadline);
 }
 
-/* Puts one of many into the lane, where nobody sees it yet. LEAT_MORE: it takes more than that; it stays prepared. */
+/* Puts one of many into the lane, where nobody sees it yet. LEAT_MORE: it takes more than that; it stays
+ * prepared. */
 static int append(struct leat_sender *sender, const struct plan *plan, const void *message,
                   struct transmission *transmission) {
         int r = prepare(sender, plan, message, transmission);
@@ -166,7 +167,8 @@ static int append(struct leat_sender *sender, const struct plan *plan, const voi
         return r;
 }
 
-/* Puts messages whose memory is their image into the lane, up to BATCH and as many as nothing stands in the way of. */
+/* Puts messages whose memory is their image into the lane, up to BATCH and as many as nothing stands in the
+ * way of. */
 static size_t append_images(struct leat_sender *sender, const struct plan *plan,
                             const unsigned char *messages, size_t n) {
         size_t size = plan->plain_size, n_appended = 0, most = n < BATCH ? n : BATCH;

@@ -1,8 +1,9 @@
 /* The sending end: its life, and which way its messages take. What they are is in send.c.
  *
- * A lane belongs to one sender. Whoever gets a copy of the sender (a clone, the receiver of a message with it, a forked child) begins
- * on the socket, behind a barrier there: nothing after it is received before the lane has been read as far as it was written when
- * the copy was made. So messages keep the order in which one passed its sender on. */
+ * A lane belongs to one sender. Whoever gets a copy of the sender (a clone, the receiver of a message with
+ * it, a forked child) begins on the socket, behind a barrier there: nothing after it is received before the
+ * lane has been read as far as it was written when the copy was made. So messages keep the order in which one
+ * passed its sender on. */
 #include "sender.h"
 
 #include <errno.h>

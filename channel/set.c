@@ -1,5 +1,6 @@
-/* Who is in a set. A set is a poller with names: members are found by their key in a tree (search.h), and by events through their place
- * in the poller. Those that have lanes are kept apart, since these have to be looked at before each sleep, and the others cost nothing. */
+/* Who is in a set. A set is a poller with names: members are found by their key in a tree (search.h), and by
+ * events through their place in the poller. Those that have lanes are kept apart, since these have to be
+ * looked at before each sleep, and the others cost nothing. */
 #include "set.h"
 
 #include <errno.h>
@@ -63,8 +64,8 @@ static void forget_inherited(struct leat_set_members *set) {
         } while (member != set->turn);
 }
 
-/* Senders whose lanes were forgotten are ready by their channels' sockets again. A socket stands in an epoll once by each of its
- * descriptors, and now clones may meet there. */
+/* Senders whose lanes were forgotten are ready by their channels' sockets again. A socket stands in an epoll
+ * once by each of its descriptors, and now clones may meet there. */
 static int watch_forgotten(struct leat_set_members *set) {
         struct member *member = set->turn;
         int r = 0;
@@ -201,8 +202,8 @@ void set_forget_socket(struct leat_receiver *receiver) {
         member->place = POLLER_NOWHERE;
 }
 
-/* Room in a lane's ring is told by a bell; that in its socket, where a packet has found none, by the system. Who reads bells makes room in
- * the socket too, so it is not asked for without need. */
+/* Room in a lane's ring is told by a bell; that in its socket, where a packet has found none, by the system.
+ * Who reads bells makes room in the socket too, so it is not asked for without need. */
 static int watch_room(struct leat_set_members *set, struct member *member) {
         const struct lane_writer *lane = member->sender->lane;
         bool wants_socket = lane && lane_writer_wants_socket(lane);

@@ -1,5 +1,6 @@
-/* Waiting on a set. Events are fetched in batches and handed out one at a time, which is what makes it fair: the system puts a member
- * that is still ready behind the others. Members with lanes are looked at in turn, between looks at the sockets; only they are walked. */
+/* Waiting on a set. Events are fetched in batches and handed out one at a time, which is what makes it fair:
+ * the system puts a member that is still ready behind the others. Members with lanes are looked at in turn,
+ * between looks at the sockets; only they are walked. */
 #include <errno.h>
 
 #include "deadline.h"
@@ -11,9 +12,9 @@
 #include "members.h"
 #include "sender.h"
 
-/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing, after 2, 4 and at last so many;
- * and earlier when so much time has passed, for who takes long over each message must not keep those waiting who come by a
- * socket: then the next gap is shorter again. */
+/* While lanes keep a set busy, the sockets are looked at after one answer, then, when there was nothing,
+ * after 2, 4 and at last so many; and earlier when so much time has passed, for who takes long over each
+ * message must not keep those waiting who come by a socket: then the next gap is shorter again. */
 #define ANSWERS_BETWEEN_LOOKS 256
 
 /* The clock costs as much as an answer or two. */
@@ -233,7 +234,8 @@ int leat_set_wait(leat_set set, uint64_t *ret_key, leat_deadline deadline) {
 
         if (!set.object)
                 return -EBADF;
-        /* While lanes are busy nothing below calls the system. Nobody said a word in this process: then its poller is open, too. */
+        /* While lanes are busy nothing below calls the system. Nobody said a word in this process: then its
+         * poller is open, too. */
         if (set.object->until_look > 0 && !poller_has_fetched(&set.object->poller) &&
             wake_is_quiet(&set.object->wake, fork_generation())) {
                 member = next_with_lanes(set.object);

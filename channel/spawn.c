@@ -1,6 +1,6 @@
-/* A program that is started inherits one descriptor: a socket in which a message already waits, and the end that it is to have is in that
- * message. So an end goes to a new program as it goes to any other process, lanes, fingerprint and all, and there is nothing to
- * agree on but the socket's number. */
+/* A program that is started inherits one descriptor: a socket in which a message already waits, and the end
+ * that it is to have is in that message. So an end goes to a new program as it goes to any other process,
+ * lanes, fingerprint and all, and there is nothing to agree on but the socket's number. */
 #include "leat/spawn.h"
 
 #include <errno.h>
@@ -58,7 +58,8 @@ static int post_message(int fd, const struct handles *handles) {
         return r;
 }
 
-/* The socket to inherit, with the message in it. Its other end is closed already: nobody writes anything else. */
+/* The socket to inherit, with the message in it. Its other end is closed already: nobody writes anything
+ * else. */
 static int post(struct handles *handles, leat_deadline deadline, int *ret_fd) {
         close_cleanup int ours = -1, theirs = -1;
         int pair[2], r;
@@ -98,7 +99,8 @@ static char **make_environment(char *const *envp, char *variable) {
         return environment;
 }
 
-/* The one descriptor that is not close-on-exec, in the program alone: a duplicate onto its own number, see posix_spawn(3). */
+/* The one descriptor that is not close-on-exec, in the program alone: a duplicate onto its own number, see
+ * posix_spawn(3). */
 static int start_program(const struct leat_spawn_options *what, int fd, pid_t *ret_pid) {
         char variable[sizeof(INHERITED_VARIABLE "=2147483647")];
         free_cleanup char **environment = NULL;

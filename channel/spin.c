@@ -1,19 +1,21 @@
 /* Waiting awake only where it pays.
  *
- * A spin that fails has burnt a core for nothing, and perhaps the very core that the other side needs. So it is bounded by the
- * cost of a sleep and a wake-up; it is not begun where the other side can do nothing meanwhile; and after failures more and more
- * waits go without one, up to 64 in a row, so that a link with a message every millisecond costs next to nothing. A sleep that
- * was over soon tells that a spin would have been worth it: then the count begins anew. (A moving average of the waits was
- * tried instead and locks itself: once nobody spins, every wait is as long as a wake-up.)
+ * A spin that fails has burnt a core for nothing, and perhaps the very core that the other side needs. So it
+ * is bounded by the cost of a sleep and a wake-up; it is not begun where the other side can do nothing
+ * meanwhile; and after failures more and more waits go without one, up to 64 in a row, so that a link with a
+ * message every millisecond costs next to nothing. A sleep that was over soon tells that a spin would have
+ * been worth it: then the count begins anew. (A moving average of the waits was tried instead and locks
+ * itself: once nobody spins, every wait is as long as a wake-up.)
  *
- * But where more wait on each other than there are cores, sleeps are short and spins fail all the same, since who spins has the core that
- * the answer has to come from. So short sleeps are believed less each time that a spin after them fails; and who has spun for
- * longer than a busy peer takes gives its core to whoever is waiting for it. Where that is a third party with work of its own, the
- * core is back only milliseconds later: there a wake-up is by far the quicker way to it, and nobody spins for a while.
+ * But where more wait on each other than there are cores, sleeps are short and spins fail all the same, since
+ * who spins has the core that the answer has to come from. So short sleeps are believed less each time that a
+ * spin after them fails; and who has spun for longer than a busy peer takes gives its core to whoever is
+ * waiting for it. Where that is a third party with work of its own, the core is back only milliseconds later:
+ * there a wake-up is by far the quicker way to it, and nobody spins for a while.
  *
- * How long a wake-up takes is measured, for it is not the same everywhere: a host that takes an idle core away gives it back after
- * some 200 µs. Were spins shorter than that, two sides that once sleep for each other's answers would do so for ever: whoever spins
- * gives up before the other one is awake. */
+ * How long a wake-up takes is measured, for it is not the same everywhere: a host that takes an idle core
+ * away gives it back after some 200 µs. Were spins shorter than that, two sides that once sleep for each
+ * other's answers would do so for ever: whoever spins gives up before the other one is awake. */
 #include "spin.h"
 
 #include <sched.h>

@@ -21,7 +21,8 @@
 #define SPIN_NS     50000  /* About one sleep and wake-up, as long as nothing better is known. */
 #define SPIN_MAX_NS 500000 /* However long they take. */
 
-/* The first looks go without a pause, which would cost more than a busy peer takes to answer; the clock is read after so many. */
+/* The first looks go without a pause, which would cost more than a busy peer takes to answer; the clock is
+ * read after so many. */
 #define SPIN_EAGER_LOOKS 1024U
 #define SPIN_CLOCK_LOOKS 256U
 
@@ -33,15 +34,16 @@ struct spinner {
         uint32_t looks;    /* Of this spin. */
         uint32_t next;     /* The look at which the clock is read or a pause is due. */
         int64_t end;       /* CLOCK_MONOTONIC in ns; 0: not read yet. */
-        int64_t wake_up; /* From a bell until its sleeper goes on, in ns, on the average of late; 0: not known. */
+        int64_t wake_up;   /* From a bell until its sleeper goes on, in ns, on the average of late; 0: not
+                          * known. */
 };
 
 /* The CPU that runs this thread, plus 1; 0: not known. A few nanoseconds. */
 uint32_t spin_core(void);
 
-/* Whether to spin at all before this wait: not when the other side runs on the same CPU (it could do nothing meanwhile), and
- * not when the last spins have failed: then 1, 2, 4 … 64 waits go without. Call it once for each wait. `other_core` as from
- * spin_core(). */
+/* Whether to spin at all before this wait: not when the other side runs on the same CPU (it could do nothing
+ * meanwhile), and not when the last spins have failed: then 1, 2, 4 … 64 waits go without. Call it once for
+ * each wait. `other_core` as from spin_core(). */
 bool spin_may(struct spinner *spinner, uint32_t other_core);
 
 /* Begins a spin; does not read the clock yet. */
@@ -64,9 +66,9 @@ static inline void spin_succeeded(struct spinner *spinner) {
                 spinner->doubts--;
 }
 
-/* A sleep lasted from `before` until `now`: after a short one, or after 2, 4 … 64 of them in a row if spins go on failing all the same,
- * spinning is worth a try again. The other side says that it `rang` then (0: not known), which tells how long a wake-up takes. All in
- * ns of CLOCK_MONOTONIC. */
+/* A sleep lasted from `before` until `now`: after a short one, or after 2, 4 … 64 of them in a row if spins
+ * go on failing all the same, spinning is worth a try again. The other side says that it `rang` then (0: not
+ * known), which tells how long a wake-up takes. All in ns of CLOCK_MONOTONIC. */
 void spin_slept(struct spinner *spinner, int64_t before, int64_t now, int64_t rang);
 
 #endif

@@ -1,9 +1,10 @@
-/* A body of up to 64 KiB goes inline. A larger one is written to sealed memory, whose descriptor goes in a packet that is
- * padded: the system counts a socket's bytes and not what its descriptors hold, so padding is what keeps a channel from
- * holding many large messages at once.
+/* A body of up to 64 KiB goes inline. A larger one is written to sealed memory, whose descriptor goes in a
+ * packet that is padded: the system counts a socket's bytes and not what its descriptors hold, so padding is
+ * what keeps a channel from holding many large messages at once.
  *
- * A channel's buffer may be smaller than a packet, because its maker asked for a small capacity, or because another holder of
- * the socket has shrunk it since. Then even a small body goes into sealed memory, with less padding. */
+ * A channel's buffer may be smaller than a packet, because its maker asked for a small capacity, or because
+ * another holder of the socket has shrunk it since. Then even a small body goes into sealed memory, with less
+ * padding. */
 #include "transmit.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* ThreadSanitizer does not see that a lane's writer and its reader have the same memory mapped: where both are in one process,
- * it takes nothing in one thread for earlier than what another one does after a message. So it is told. */
+/* ThreadSanitizer does not see that a lane's writer and its reader have the same memory mapped: where both
+ * are in one process, it takes nothing in one thread for earlier than what another one does after a message.
+ * So it is told. */
 #ifndef LEAT_CHANNEL_TSAN_H
 #define LEAT_CHANNEL_TSAN_H
 

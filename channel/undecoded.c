@@ -1,10 +1,12 @@
-/* Messages that are read later, or passed on unread. What lies in a receiver's rooms lives until the next one; here its bytes and handles
- * become an object of their own, with all that decoding needs.
+/* Messages that are read later, or passed on unread. What lies in a receiver's rooms lives until the next
+ * one; here its bytes and handles become an object of their own, with all that decoding needs.
  *
- * MessagePack is decoded in a copy: its strings are moved, and what is forwarded afterwards, or read as another type, has to be what came.
+ * MessagePack is decoded in a copy: its strings are moved, and what is forwarded afterwards, or read as
+ * another type, has to be what came.
  *
- * Going out, everything is lent but receivers, which can only be given; all is closed with the object, when the message is gone. Nor is a
- * stranger's descriptor closed in any other way: that may take long (see reaper.c). */
+ * Going out, everything is lent but receivers, which can only be given; all is closed with the object, when
+ * the message is gone. Nor is a stranger's descriptor closed in any other way: that may take long (see
+ * reaper.c). */
 #include "leat/undecoded.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* What makes a set wait no longer although no member is ready.
  *
- * No wake is lost: who says it writes the mark first and asks for the descriptor then; who opens the descriptor shows it first and looks
- * at the mark then. One of the two sees the other. And none goes to the wrong process: the mark is private memory and carries the
- * process's generation, so a child neither hears what was said to its parent nor writes to the parent's descriptor. */
+ * No wake is lost: who says it writes the mark first and asks for the descriptor then; who opens the
+ * descriptor shows it first and looks at the mark then. One of the two sees the other. And none goes to the
+ * wrong process: the mark is private memory and carries the process's generation, so a child neither hears
+ * what was said to its parent nor writes to the parent's descriptor. */
 #include "wake.h"
 
 #include <errno.h>

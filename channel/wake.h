@@ -1,7 +1,9 @@
-/* A word to somebody who waits, from any thread and from signal handlers. It says nothing but that it was said, and twice is once.
+/* A word to somebody who waits, from any thread and from signal handlers. It says nothing but that it was
+ * said, and twice is once.
  *
- * The word is a mark in memory; the descriptor is for who sleeps already. The waiter watches it for edges (EPOLLET) and so need never
- * read it: what counts is the mark, which is looked at before each sleep and after it. */
+ * The word is a mark in memory; the descriptor is for who sleeps already. The waiter watches it for edges
+ * (EPOLLET) and so need never read it: what counts is the mark, which is looked at before each sleep and
+ * after it. */
 #ifndef LEAT_CHANNEL_WAKE_H
 #define LEAT_CHANNEL_WAKE_H
 
@@ -10,7 +12,8 @@
 #include <stdint.h>
 
 struct wake {
-        /* Nobody has said anything: fork_generation(). Somebody has: its complement. Anything else is from before a fork. */
+        /* Nobody has said anything: fork_generation(). Somebody has: its complement. Anything else is from
+         * before a fork. */
         _Atomic uint64_t mark;
         _Atomic uint64_t process; /* Whose descriptor it is; 0: there is none yet. */
         _Atomic int fd;
@@ -18,8 +21,8 @@ struct wake {
 
 void wake_init(struct wake *wake);
 
-/* A descriptor to sleep on, in a process that has none of its own: an inherited one is the parent's too. 0; -EMFILE, -ENFILE,
- * -ENOMEM. It is the caller's, to be handed over by wake_use(). */
+/* A descriptor to sleep on, in a process that has none of its own: an inherited one is the parent's too. 0;
+ * -EMFILE, -ENFILE, -ENOMEM. It is the caller's, to be handed over by wake_use(). */
 int wake_create_descriptor(int *ret_fd);
 
 /* From now on this descriptor is written; the one before is closed. */

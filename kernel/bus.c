@@ -89,8 +89,8 @@ static bool encode(struct kernel *kernel, struct row *row, const kernel_message 
         return r == 0;
 }
 
-/* A durable subscriber that is being restarted is owed the event too, and so is a plugin that is just being started: it may
- * turn out to be one. */
+/* A durable subscriber that is being restarted is owed the event too, and so is a plugin that is just being
+ * started: it may turn out to be one. */
 static bool is_owed(const struct row *row) {
         return row->durable || row_is_awaited(row);
 }

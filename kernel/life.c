@@ -201,7 +201,8 @@ static void act(struct kernel *kernel, struct row *row, enum action action) {
         }
 }
 
-/* Who has not come at its first try is not waited for: acknowledgements must not hang on a plugin that never works. */
+/* Who has not come at its first try is not waited for: acknowledgements must not hang on a plugin that never
+ * works. */
 static void stop_awaiting(struct kernel *kernel, struct row *row) {
         if (!row_is_connected(row) && row->events.count == 0)
                 receipts_forgive(kernel, row);

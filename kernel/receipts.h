@@ -28,7 +28,8 @@ void receipts_give_up(struct kernel *kernel, struct row *row, const char *code, 
 /* The row turns out not to owe anything: the others' answers are enough. */
 void receipts_forgive(struct kernel *kernel, struct row *row);
 
-/* Posts all that the row owes, once more, after it has come; what it does not want (any more) it does not owe. */
+/* Posts all that the row owes, once more, after it has come; what it does not want (any more) it does not
+ * owe. */
 void receipts_post_again(struct kernel *kernel, struct row *row);
 
 /* The kernel stood still for so long: nobody could answer. */

@@ -95,9 +95,9 @@ static size_t most_rows(void) {
         return (limit.rlim_cur - DESCRIPTORS_SPARE) / DESCRIPTORS_A_ROW;
 }
 
-/* Whether the id is not free although nobody is connected: its plugin is ending or about to be restarted, or it
- * is durable, comes by its own channel, and is waited for. Not so one that is started and never was durable:
- * it may well be the one that comes over TCP. */
+/* Whether the id is not free although nobody is connected: its plugin is ending or about to be restarted, or
+ * it is durable, comes by its own channel, and is waited for. Not so one that is started and never was
+ * durable: it may well be the one that comes over TCP. */
 static bool is_reserved(const struct row *row) {
         return row->state == STATE_STOPPING || row->state == STATE_WAITING || row->durable || row->is_bridge;
 }
@@ -177,7 +177,8 @@ static void take(struct kernel *kernel, struct row *row, const to_kernel *messag
                         open_client(kernel, &message->open_client);
                 else
                         refuse(message->open_client.reply, "Unauthorized", "only the bridge opens clients");
-                to_kernel_release(row->commands); /* The reply's sender: the next message may be long in coming. */
+                to_kernel_release(row->commands); /* The reply's sender: the next message may be long in
+                                                   * coming. */
                 return;
         }
 }

@@ -93,7 +93,8 @@ struct row *row_free(struct row *row);
 
 bool row_is_connected(const struct row *row);
 
-/* Whether it is being started and nobody knows yet what it wants: it has never said so, or it has stopped since. */
+/* Whether it is being started and nobody knows yet what it wants: it has never said so, or it has stopped
+ * since. */
 bool row_is_awaited(const struct row *row);
 
 /* Whether it wants events of that name. */

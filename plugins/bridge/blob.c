@@ -1,5 +1,5 @@
-/* Both translators, JSON to MessagePack and back, write something whose length is known only at the end. This is the
- * one place where such memory grows. */
+/* Both translators, JSON to MessagePack and back, write something whose length is known only at the end. This
+ * is the one place where such memory grows. */
 #include "blob.h"
 
 #include <errno.h>

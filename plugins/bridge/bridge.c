@@ -1,5 +1,5 @@
-/* The bridge owns TCP, so that nothing else in the house has to know of it: it lets clients in, keeps their number
- * bounded, and looks at the few deadlines that there are. */
+/* The bridge owns TCP, so that nothing else in the house has to know of it: it lets clients in, keeps their
+ * number bounded, and looks at the few deadlines that there are. */
 #include "bridge.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 #define ACCEPTS_A_TURN 16
 #define TICK_MS        100
 
-/* What a client may leave behind until the memory is given back to the system at once: what was queued for it lies in
- * many pieces, which the C library would keep. */
+/* What a client may leave behind until the memory is given back to the system at once: what was queued for it
+ * lies in many pieces, which the C library would keep. */
 #define TRIM_SIZE ((size_t) 256 << 10)
 
 /* A kernel that does not take one message in that time has other troubles. */
@@ -35,7 +35,8 @@ int bridge_listen(struct bridge *bridge, const char *host, uint16_t port) {
         return r;
 }
 
-/* Too many: it hears why. The answer may get lost when the client has sent something already; nothing is owed to it. */
+/* Too many: it hears why. The answer may get lost when the client has sent something already; nothing is owed
+ * to it. */
 static void turn_away(int descriptor) {
         blob_auto line = { 0 };
         if (envelope_write_refusal(REFUSAL_RATE_LIMITED, "Too many connections; try again later", NULL,
@@ -45,7 +46,8 @@ static void turn_away(int descriptor) {
         close(descriptor);
 }
 
-/* Who has never said who it is has the least claim to its place. The list is in the order of coming, the newest first. */
+/* Who has never said who it is has the least claim to its place. The list is in the order of coming, the
+ * newest first. */
 static bool make_room(struct bridge *bridge) {
         struct client *client, *oldest = NULL;
         LIST_FOREACH(client, &bridge->clients, link) {

@@ -1,7 +1,7 @@
-/* A client is a stranger: it may send half a message, a thousand at once, nonsense, or nothing; it may read slowly,
- * never, or go away at any moment. Its messages are taken one by one and in order. One that has to wait (for the
- * kernel's welcome, for room) makes its own connection wait and no other: it is kept in hand, and the socket is not read
- * until it has gone. */
+/* A client is a stranger: it may send half a message, a thousand at once, nonsense, or nothing; it may read
+ * slowly, never, or go away at any moment. Its messages are taken one by one and in order. One that has to
+ * wait (for the kernel's welcome, for room) makes its own connection wait and no other: it is kept in hand,
+ * and the socket is not read until it has gone. */
 #include "client.h"
 
 #include <errno.h>
@@ -316,8 +316,8 @@ static void on_ready(leat_plugin *plugin, uint64_t key, void *data) {
         bridge_sweep(bridge);
 }
 
-/* What cannot be said in JSON. A request's sender hears so; an answer that cannot be said is no answer, so its asker,
- * who is our client, hears so instead of it. */
+/* What cannot be said in JSON. A request's sender hears so; an answer that cannot be said is no answer, so
+ * its asker, who is our client, hears so instead of it. */
 static void undeliverable(struct client *c, struct seat *seat, const kernel_message *message,
                           enum refusal refusal) {
         if (is_answer(message))
@@ -350,8 +350,8 @@ static void queue_request(struct client *c, struct seat *seat, const kernel_mess
                 seat_refuse(seat, message, REFUSAL_RATE_LIMITED, "the target is too far behind");
 }
 
-/* From the kernel's welcome on there may be events for it, and a simple client takes the first line for the answer to
- * its handshake: so that is what it gets first. */
+/* From the kernel's welcome on there may be events for it, and a simple client takes the first line for the
+ * answer to its handshake: so that is what it gets first. */
 static void put_first(struct client *c, const struct blob *line) {
         if (!c->deaf && outbox_add_first(&c->outbox, line->data, line->size) != 0)
                 client_close(c);
@@ -377,8 +377,8 @@ void client_deliver(struct client *c, struct seat *seat, const kernel_message *m
                 relieve(c);
 }
 
-/* What the client has sent and nobody read would make close(2) reset the connection, and the client lose what was
- * written last. */
+/* What the client has sent and nobody read would make close(2) reset the connection, and the client lose what
+ * was written last. */
 static void say_goodbye(struct client *c) {
         char rest[4096];
         if (!c->blocked && !c->deaf)

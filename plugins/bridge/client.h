@@ -17,7 +17,8 @@ enum wait {
         WAIT_KERNEL,  /* For room on the bridge's own channel. */
         WAIT_WELCOME, /* For the kernel's answer. */
         WAIT_ROOM,    /* For room on the seat's channel. */
-        WAIT_ANSWER, /* It has gone, and was the first handshake of its id: nothing is written before its answer. */
+        WAIT_ANSWER,  /* It has gone, and was the first handshake of its id: nothing is written before its
+                      * answer. */
 };
 
 struct client {
@@ -58,7 +59,8 @@ void client_refuse(struct client *client, const char *code, const char *text);
 /* The kernel has a message for one of its seats. After any number of them: client_settle. */
 void client_deliver(struct client *client, struct seat *seat, const kernel_message *message);
 
-/* To be called after anything that changed it: writes, closes it when all is done, and watches what must be watched. */
+/* To be called after anything that changed it: writes, closes it when all is done, and watches what must be
+ * watched. */
 void client_settle(struct client *client);
 
 /* Writes what can be written now, and closes. It stays in memory until bridge_sweep. */
@@ -67,8 +69,9 @@ void client_close(struct client *client);
 /* The seat with this id, compared without case; NULL when it has none. */
 struct seat *client_seat(const struct client *client, const char *id);
 
-/* Somebody else claims an id that this client holds. True when it will give it up: because it has said goodbye, and what it
- * said before is still to be read; or because only answers keep it, and then it is closed now. */
+/* Somebody else claims an id that this client holds. True when it will give it up: because it has said
+ * goodbye, and what it said before is still to be read; or because only answers keep it, and then it is
+ * closed now. */
 bool client_gives_way(struct client *client);
 
 void client_free(struct client *client);

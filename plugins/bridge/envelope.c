@@ -1,6 +1,6 @@
-/* The two faces of one message. Everything that a client can get wrong in a message's shape is found here, so that
- * what goes on to the kernel is always whole; and everything that the kernel sends is written the way the C# side
- * writes it, since its readers are the judges. */
+/* The two faces of one message. Everything that a client can get wrong in a message's shape is found here, so
+ * that what goes on to the kernel is always whole; and everything that the kernel sends is written the way
+ * the C# side writes it, since its readers are the judges. */
 #include "envelope.h"
 
 #include <errno.h>
@@ -29,8 +29,8 @@ static int member(const json_t *object, const char *name, json_type type, json_t
         return 0;
 }
 
-/* Leaves the default in place when there is none. The text is copied: the tree that it stands in can be a hundred times
- * as large as the line. */
+/* Leaves the default in place when there is none. The text is copied: the tree that it stands in can be a
+ * hundred times as large as the line. */
 static int read_text(struct envelope *envelope, const json_t *object, const char *name, const char **text) {
         json_t *value;
         int r = member(object, name, JSON_STRING, &value);

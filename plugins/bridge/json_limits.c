@@ -1,6 +1,7 @@
-/* jansson gives up at the first number that it cannot hold, and with it goes the message's id, which the answer should
- * name; a number too small for a double it silently takes for zero; and it nests 2048 deep. So the limits are looked
- * for before it parses, by a scan that knows just enough JSON: strings, brackets and numbers. */
+/* jansson gives up at the first number that it cannot hold, and with it goes the message's id, which the
+ * answer should name; a number too small for a double it silently takes for zero; and it nests 2048 deep. So
+ * the limits are looked for before it parses, by a scan that knows just enough JSON: strings, brackets and
+ * numbers. */
 #include "json_limits.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* What a TCP client writes as JSON travels inside as MessagePack. jansson parses; this module adds what it leaves out
- * (limits that can be told apart, see json_limits.c) and writes the values in MessagePack's shortest forms
- * (the format: github.com/msgpack/msgpack/blob/master/spec.md). */
+/* What a TCP client writes as JSON travels inside as MessagePack. jansson parses; this module adds what it
+ * leaves out (limits that can be told apart, see json_limits.c) and writes the values in MessagePack's
+ * shortest forms (the format: github.com/msgpack/msgpack/blob/master/spec.md). */
 #include "json_to_msgpack.h"
 
 #include <errno.h>

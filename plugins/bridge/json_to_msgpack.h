@@ -12,8 +12,9 @@
  * the limits is replaced by 0, fit only for reading the message's id. */
 int json_parse(char *text, size_t size, json_t **ret_value);
 
-/* Appends a parsed value. A JSON number without fraction and exponent becomes an integer, any other a 64-bit float;
- * strings are MessagePack strings; names keep their order, and of a name that came twice the last value. -ENOMEM. */
+/* Appends a parsed value. A JSON number without fraction and exponent becomes an integer, any other a 64-bit
+ * float; strings are MessagePack strings; names keep their order, and of a name that came twice the last
+ * value. -ENOMEM. */
 int json_to_msgpack(const json_t *value, struct blob *out);
 
 #endif

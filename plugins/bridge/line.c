@@ -1,5 +1,6 @@
-/* A message is a line, but TCP knows no lines: one read may end in the middle of a message, or bring a hundred. This
- * module is given the bytes as they come and gives back lines, holding no more than one over-long line's worth. */
+/* A message is a line, but TCP knows no lines: one read may end in the middle of a message, or bring a
+ * hundred. This module is given the bytes as they come and gives back lines, holding no more than one
+ * over-long line's worth. */
 #include "line.h"
 
 #include <errno.h>

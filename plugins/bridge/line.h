@@ -31,8 +31,8 @@ int line_reader_room(struct line_reader *reader, char **ret_data, size_t *ret_si
 /* So many bytes were read into that room. */
 void line_reader_filled(struct line_reader *reader, size_t size);
 
-/* The next line: valid, and free to be changed in place, until the next call of line_reader_room. Blank lines are
- * passed over. */
+/* The next line: valid, and free to be changed in place, until the next call of line_reader_room. Blank lines
+ * are passed over. */
 enum line line_reader_next(struct line_reader *reader, char **ret_text, size_t *ret_size);
 
 /* At the end of the stream, after LINE_NONE: what is left without a line's end counts as a line. */

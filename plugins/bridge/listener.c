@@ -1,5 +1,5 @@
-/* Listening is separate from the loop because it comes first: the port is bound before the kernel hears of the bridge,
- * so that whoever is started after it can connect. */
+/* Listening is separate from the loop because it comes first: the port is bound before the kernel hears of
+ * the bridge, so that whoever is started after it can connect. */
 #include "listener.h"
 
 #include <arpa/inet.h>
@@ -95,8 +95,8 @@ static void prepare_client(int descriptor) {
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 }
 
-/* At the limit of descriptors the client stays in the backlog and the socket readable: to wait for it again would spin.
- * So one descriptor is kept to let the client in and send it away. */
+/* At the limit of descriptors the client stays in the backlog and the socket readable: to wait for it again
+ * would spin. So one descriptor is kept to let the client in and send it away. */
 static int turn_away(struct listener *listener) {
         if (listener->spare < 0)
                 return -EMFILE;

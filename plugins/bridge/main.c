@@ -1,7 +1,7 @@
 /* The program Bridge: IKT300's TCP and JSON on one side, channels on the other.
  *
- * It binds before its handshake, so that a port in use ends it before the kernel relies on it. Exit codes: those of
- * leat/plugin.h, and 3 when the port is in use. */
+ * It binds before its handshake, so that a port in use ends it before the kernel relies on it. Exit codes:
+ * those of leat/plugin.h, and 3 when the port is in use. */
 #include <errno.h>
 #include <sys/resource.h>
 

@@ -1,6 +1,6 @@
-/* What plugins send as MessagePack reaches TCP clients as JSON. Written by hand over the bytes: msgpack-c's C unpacker
- * gives up at a nesting of 32, and a tree of objects would be built only to be walked once
- * (the format: github.com/msgpack/msgpack/blob/master/spec.md). */
+/* What plugins send as MessagePack reaches TCP clients as JSON. Written by hand over the bytes: msgpack-c's C
+ * unpacker gives up at a nesting of 32, and a tree of objects would be built only to be walked once (the
+ * format: github.com/msgpack/msgpack/blob/master/spec.md). */
 #include "msgpack_to_json.h"
 
 #include <errno.h>

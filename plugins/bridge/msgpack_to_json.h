@@ -18,8 +18,8 @@
  *     map                  names must be strings without NUL: REFUSAL_INVALID_MESSAGE
  *     nesting              over 64: REFUSAL_TOO_DEEP
  *
- * REFUSAL_INVALID_MESSAGE also for bytes that are no single value; -ENOMEM. When it does not return 0, what was
- * appended so far stays: cut it off. */
+ * REFUSAL_INVALID_MESSAGE also for bytes that are no single value; -ENOMEM. When it does not return 0, what
+ * was appended so far stays: cut it off. */
 int msgpack_to_json(const void *data, size_t size, struct blob *out);
 
 /* Appends a JSON string with its quotes. REFUSAL_INVALID_UTF8, -ENOMEM. */

@@ -1,7 +1,8 @@
-/* A client that reads slowly must cost a bounded amount of memory and nobody else's time. Events are a stream of which
- * the newest part matters most, so the oldest go first, and the client is told how many once it reads again. Requests
- * come from others, who must not be able to throw it off: one that does not fit is not taken, and who asked hears so.
- * Answers it asked for itself, so none is dropped, and a client that lets them pile up has stopped being one. */
+/* A client that reads slowly must cost a bounded amount of memory and nobody else's time. Events are a stream
+ * of which the newest part matters most, so the oldest go first, and the client is told how many once it
+ * reads again. Requests come from others, who must not be able to throw it off: one that does not fit is not
+ * taken, and who asked hears so. Answers it asked for itself, so none is dropped, and a client that lets them
+ * pile up has stopped being one. */
 #include "outbox.h"
 
 #include <errno.h>
@@ -130,8 +131,8 @@ size_t outbox_size(const struct outbox *outbox) {
         return size;
 }
 
-/* Goes where the lost ones would have been: before all others. It takes the place of one that still waits, or those
- * would pile up while the client only sends. */
+/* Goes where the lost ones would have been: before all others. It takes the place of one that still waits, or
+ * those would pile up while the client only sends. */
 static int tell_lost(struct outbox *outbox) {
         char text[64];
         blob_auto line = { 0 };

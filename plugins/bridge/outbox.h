@@ -56,8 +56,8 @@ bool outbox_overflows(const struct outbox *outbox);
 bool outbox_is_empty(const struct outbox *outbox);
 size_t outbox_size(const struct outbox *outbox);
 
-/* Writes what the socket takes without waiting, first of all how many events were lost. 0: all is written; LEAT_FULL:
- * there is more; the negative of an errno: the connection is of no use any more, or -ENOMEM. */
+/* Writes what the socket takes without waiting, first of all how many events were lost. 0: all is written;
+ * LEAT_FULL: there is more; the negative of an errno: the connection is of no use any more, or -ENOMEM. */
 int outbox_flush(struct outbox *outbox, int descriptor);
 
 void outbox_free(struct outbox *outbox);

@@ -1,6 +1,6 @@
-/* To the kernel every id is a plugin with a channel of its own: that channel is its identity, whatever the messages
- * claim. So one connection that speaks for three ids has three seats, and each is listed, supervised and reached for
- * itself. */
+/* To the kernel every id is a plugin with a channel of its own: that channel is its identity, whatever the
+ * messages claim. So one connection that speaks for three ids has three seats, and each is listed, supervised
+ * and reached for itself. */
 #include "seat.h"
 
 #include <errno.h>
@@ -202,7 +202,8 @@ static void forget_refusal(struct seat *seat) {
         seat->refused_id = NULL;
 }
 
-/* When it can be said in no way, the client goes: the kernel then tells everybody whose requests it has not answered. */
+/* When it can be said in no way, the client goes: the kernel then tells everybody whose requests it has not
+ * answered. */
 static void try_refusal(struct seat *seat) {
         int r = send_refusal(seat);
         if (r == LEAT_FULL && seat_wait_for_room(seat) == 0) {

@@ -28,7 +28,8 @@ struct seat {
         to_kernel_sender commands;
         to_plugin_receiver deliveries;
         bool spoken;      /* Its client has sent something in its name. */
-        char *refused_id; /* Of the message whose refusal waits for room, and nothing is received; NULL: none. */
+        char *refused_id; /* Of the message whose refusal waits for room, and nothing is received; NULL:
+                           * none. */
         enum refusal refused_for;
         const char *refused_text;
         uint64_t key;      /* Of the receiver that is in the loop's set; 0: none. */
@@ -38,23 +39,24 @@ struct seat {
 
 LIST_HEAD(seat_list, seat);
 
-/* Asks the kernel for a pair of channels under this id; what it says comes to client_welcomed. LEAT_FULL: not now,
- * the kernel's queue has no room; -ENOMEM, -EMFILE, …. */
+/* Asks the kernel for a pair of channels under this id; what it says comes to client_welcomed. LEAT_FULL: not
+ * now, the kernel's queue has no room; -ENOMEM, -EMFILE, …. */
 int seat_open(struct bridge *bridge, struct client *client, const char *id, const char *name,
               const char *version, struct seat **ret_seat);
 
-/* Sends a message in this seat's name. LEAT_FULL: not now; LEAT_DISCONNECTED: the kernel has closed this seat. */
+/* Sends a message in this seat's name. LEAT_FULL: not now; LEAT_DISCONNECTED: the kernel has closed this
+ * seat. */
 int seat_send(struct seat *seat, const kernel_message *message);
 
-/* Answers a message that came for this seat with an Error in its name. A static `text`, or NULL for the refusal's own. If
- * the kernel has no room for it now, nothing more is received until it has gone. */
+/* Answers a message that came for this seat with an Error in its name. A static `text`, or NULL for the
+ * refusal's own. If the kernel has no room for it now, nothing more is received until it has gone. */
 void seat_refuse(struct seat *seat, const kernel_message *message, enum refusal refusal, const char *text);
 
 /* Has client_has_room called once there may be room for a message. */
 int seat_wait_for_room(struct seat *seat);
 
-/* The connection is gone, and so is its claim. The kernel must have let go of the id before anyone can claim it anew, so
- * the seat stays among those that are leaving until then. */
+/* The connection is gone, and so is its claim. The kernel must have let go of the id before anyone can claim
+ * it anew, so the seat stays among those that are leaving until then. */
 void seat_leave(struct seat *seat);
 
 /* Forgets it at once. */

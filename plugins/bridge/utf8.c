@@ -1,12 +1,13 @@
-/* A line that is no UTF-8 is told apart from one that is no JSON, so it is checked before the JSON parser sees it; and
- * strings that plugins send are checked before they become JSON, because a client would choke on them. */
+/* A line that is no UTF-8 is told apart from one that is no JSON, so it is checked before the JSON parser
+ * sees it; and strings that plugins send are checked before they become JSON, because a client would choke on
+ * them. */
 #include "utf8.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* How many bytes follow a first byte, and the range of the second one, which is where overlong forms, surrogates and
- * too large numbers are told (RFC 3629, section 4). -1: no first byte. */
+/* How many bytes follow a first byte, and the range of the second one, which is where overlong forms,
+ * surrogates and too large numbers are told (RFC 3629, section 4). -1: no first byte. */
 static int sequence(uint8_t first, uint8_t *ret_low, uint8_t *ret_high) {
         *ret_low = 0x80;
         *ret_high = 0xBF;

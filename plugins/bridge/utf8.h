@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether all bytes are UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. NUL counts as a character. */
+/* Whether all bytes are UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. NUL counts as a
+ * character. */
 bool utf8_valid(const char *text, size_t size);
 
 /* Whether valid UTF-8 holds a control character: U+0000 to U+001F, U+007F to U+009F. */

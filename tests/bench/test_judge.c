@@ -1,5 +1,5 @@
-/* What leat-bench targets says of numbers that are made up here: the table of goals has the factors that are asked for, and
- * what counts, what is met and by how many runs follows from them as it should. */
+/* What leat-bench targets says of numbers that are made up here: the table of goals has the factors that are
+ * asked for, and what counts, what is met and by how many runs follows from them as it should. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <malloc.h>
@@ -49,7 +49,8 @@ static struct {
         double probe_ns[MAX_RUNS]; /* Near when 0. */
         double cpu;
         const char *
-                faster; /* A peer whose rate is ten times that of the others, or one that is missing, or fails. */
+                faster; /* A peer whose rate is ten times that of the others, or one that is missing, or
+                         * fails. */
         const char *missing, *failing;
         int rounds, probes;
 } made;
@@ -171,7 +172,8 @@ static enum verdict verdict_at(const char *measure, const char *goal, double rat
         return find(measure, goal)->verdict;
 }
 
-/* Of rates: Leat's least multiple of the other's that will do, near and far; what is below it will not. 0: does not count. */
+/* Of rates: Leat's least multiple of the other's that will do, near and far; what is below it will not. 0:
+ * does not count. */
 static void expect_bound(const char *measure, const char *goal, double near, double far) {
         const struct { double bound, probe_ns; } cases[] = { { near, 149 }, { far, 150 } };
 
@@ -188,7 +190,8 @@ static void expect_bound(const char *measure, const char *goal, double near, dou
 }
 
 Test(judge, the_goals_are_those_that_are_asked_for) {
-        watchdog(170); /* Some 80 children, each of which takes its time under a sanitizer on a busy machine. */
+        watchdog(170); /* Some 80 children, each of which takes its time under a sanitizer on a busy
+                        * machine. */
         expect_bound("64 bytes, plain, a call", "60 %", 0.6, 0.6);
         expect_bound("64 bytes, plain, a call", "2 times", 2, 0);
         expect_bound("64 bytes, plain, a call", "12 times", 12, 0);

@@ -1,5 +1,5 @@
-/* What leat-bench says of a message that is not as it was sent: a peer that does one thing wrong is measured, and found out.
- * Also that a side which dies, and an interruption, end a measurement. */
+/* What leat-bench says of a message that is not as it was sent: a peer that does one thing wrong is measured,
+ * and found out. Also that a side which dies, and an interruption, end a measurement. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
@@ -15,8 +15,9 @@
 
 #define SIZE 64
 
-/* The message with which something goes wrong: of the warm-up, which is as short as can be here (8 messages; one way these
- * are 64, since the clock is read so rarely; and as many once more, which are announced), or of what is measured. */
+/* The message with which something goes wrong: of the warm-up, which is as short as can be here (8 messages;
+ * one way these are 64, since the clock is read so rarely; and as many once more, which are announced), or of
+ * what is measured. */
 #define WARMING          3
 #define MEASURED_ONE_WAY 130
 #define MEASURED         9

@@ -1,5 +1,5 @@
-/* Random messages of any type, made and compared by walking over the type's table as the library does, but written apart
- * from it. Handles stay unset. */
+/* Random messages of any type, made and compared by walking over the type's table as the library does, but
+ * written apart from it. Handles stay unset. */
 #ifndef TESTS_CHANNEL_ANY_MESSAGE_H
 #define TESTS_CHANNEL_ANY_MESSAGE_H
 
@@ -149,7 +149,8 @@ static inline void random_message(struct pieces *pieces, const struct leat_type 
                 random_field(pieces, &type->fields[choice], memory, depth);
 }
 
-/* Whether the message is valid and, when `other` is not NULL, equal to it. Reads every byte that it points to. */
+/* Whether the message is valid and, when `other` is not NULL, equal to it. Reads every byte that it points
+ * to. */
 static inline bool same_message(const struct leat_type *type, const unsigned char *a, const unsigned char *b);
 
 static inline bool same_bytes(const unsigned char *a, const unsigned char *b) {

@@ -1,4 +1,5 @@
-/* A file whose close really hangs needs a FUSE server; here the program's own close() stands before the C library's and plays one. */
+/* A file whose close really hangs needs a FUSE server; here the program's own close() stands before the C
+ * library's and plays one. */
 #ifndef TESTS_CHANNEL_HANGING_CLOSE_H
 #define TESTS_CHANNEL_HANGING_CLOSE_H
 

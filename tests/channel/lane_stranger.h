@@ -1,5 +1,6 @@
-/* A peer that makes its lane by hand, beside two honest senders of which one has a lane and one the channel's socket. A test that uses it
- * has start() or start_in_set() as its suite's .init, and finish() as its .fini. */
+/* A peer that makes its lane by hand, beside two honest senders of which one has a lane and one the channel's
+ * socket. A test that uses it has start() or start_in_set() as its suite's .init, and finish() as its
+ * .fini. */
 #ifndef TESTS_CHANNEL_LANE_STRANGER_H
 #define TESTS_CHANNEL_LANE_STRANGER_H
 

@@ -1,4 +1,5 @@
-/* Clients that do not use the library, before a server: connected, and nothing said; and what they may say then. */
+/* Clients that do not use the library, before a server: connected, and nothing said; and what they may say
+ * then. */
 #ifndef TESTS_CHANNEL_NEWCOMER_H
 #define TESTS_CHANNEL_NEWCOMER_H
 

@@ -1,5 +1,5 @@
-/* A channel of parcels, the type that a test has declared before, from each of its tests' start to its end, which leaves no descriptor
- * behind: start() and finish() are for its suites. */
+/* A channel of parcels, the type that a test has declared before, from each of its tests' start to its end,
+ * which leaves no descriptor behind: start() and finish() are for its suites. */
 #ifndef TESTS_CHANNEL_ONE_CHANNEL_H
 #define TESTS_CHANNEL_ONE_CHANNEL_H
 

@@ -1,4 +1,5 @@
-/* What tests of servers start and end with: the servers' names are in a folder of the test's own, and no descriptor is left over. */
+/* What tests of servers start and end with: the servers' names are in a folder of the test's own, and no
+ * descriptor is left over. */
 #ifndef TESTS_CHANNEL_SERVERS_FOLDER_H
 #define TESTS_CHANNEL_SERVERS_FOLDER_H
 

@@ -1,4 +1,5 @@
-/* A program that test_spawn starts with a channel in its hands; what it does with it is its first argument. */
+/* A program that test_spawn starts with a channel in its hands; what it does with it is its first
+ * argument. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

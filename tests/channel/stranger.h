@@ -1,4 +1,5 @@
-/* A peer that does not use the library: a raw socket on the other end of a channel, and packets made by hand. */
+/* A peer that does not use the library: a raw socket on the other end of a channel, and packets made by
+ * hand. */
 #ifndef TESTS_CHANNEL_STRANGER_H
 #define TESTS_CHANNEL_STRANGER_H
 

@@ -1,4 +1,5 @@
-/* What the handlers of a router have seen, told to the test's own thread. A handler cannot fail a test by itself: it counts. */
+/* What the handlers of a router have seen, told to the test's own thread. A handler cannot fail a test by
+ * itself: it counts. */
 #ifndef TESTS_CHANNEL_TALLY_H
 #define TESTS_CHANNEL_TALLY_H
 

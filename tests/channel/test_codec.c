@@ -1,4 +1,5 @@
-/* Encoding and decoding: what goes in comes out, whatever comes from outside is either refused or a valid message. */
+/* Encoding and decoding: what goes in comes out, whatever comes from outside is either refused or a valid
+ * message. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

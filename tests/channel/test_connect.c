@@ -140,7 +140,8 @@ static struct timeval send_timeout(int fd) {
         return timeout;
 }
 
-/* What bounded the connecting must not bound the sending, nor may the socket be non-blocking, which all its holders share. */
+/* What bounded the connecting must not bound the sending, nor may the socket be non-blocking, which all its
+ * holders share. */
 Test(connect, leaves_the_socket_as_any_sender_has_it) {
         leat_deadline deadlines[] = { LEAT_NOW, leat_after_ms(30000), LEAT_FOREVER };
 

@@ -1,4 +1,5 @@
-/* What the endpoints say that they have done, against what was done: exact at any moment, whichever way the messages went. */
+/* What the endpoints say that they have done, against what was done: exact at any moment, whichever way the
+ * messages went. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -230,7 +231,8 @@ Test(counters, of_a_full_channel) {
         EXPECT(sent_by(tx), .messages = n, .bytes = 8 * n, .refusals = 1);
         cr_assert_eq(number_send(tx, &(number){ n }, LEAT_NOW), LEAT_FULL);
         EXPECT(sent_by(tx), .messages = n, .bytes = 8 * n, .refusals = 2);
-        /* Deadlines that have not passed before the wait begins, even where everything takes many times as long. */
+        /* Deadlines that have not passed before the wait begins, even where everything takes many times as
+         * long. */
         cr_assert_eq(number_send(tx, &(number){ n }, leat_after_ms(200)), LEAT_TIMEOUT);
         EXPECT(sent_by(tx), .messages = n, .bytes = 8 * n, .waits = 1, .refusals = 3);
         for (uint64_t i = 0; i < n; i++)

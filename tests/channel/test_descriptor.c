@@ -132,7 +132,8 @@ static int count_threads(void) {
         return n;
 }
 
-/* Who answers and then closes does so after the asker has gone, as often as not: that takes no second thread. */
+/* Who answers and then closes does so after the asker has gone, as often as not: that takes no second
+ * thread. */
 Test(descriptor, a_socket_that_has_hung_up_is_closed_at_once_where_no_descriptor_waits_in_it) {
         int n = count_descriptors(), n_threads = count_threads(), pair[2];
 

@@ -1,5 +1,5 @@
-/* A receiver that is dropped with the message that brings it: whoever writes into its lane learns it within the bound for a receiver that is
- * gone, however long the descriptors take to be closed. */
+/* A receiver that is dropped with the message that brings it: whoever writes into its lane learns it within
+ * the bound for a receiver that is gone, however long the descriptors take to be closed. */
 #include <poll.h>
 #include <stdio.h>
 
@@ -29,7 +29,8 @@ struct fault {
 static const struct leat_channel_options with_lane = { .lanes = LEAT_LANES_ALWAYS },
                                          on_socket = { .lanes = LEAT_LANES_NEVER };
 
-/* A receiver with a lane that has a bell in its socket: with something unread there, the reaper's thread closes it. */
+/* A receiver with a lane that has a bell in its socket: with something unread there, the reaper's thread
+ * closes it. */
 static void open_numbers(number_sender *ret_tx, number_receiver *ret_rx) {
         struct pollfd poll_fd = { .events = POLLIN };
         number got;

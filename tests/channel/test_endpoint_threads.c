@@ -1,5 +1,6 @@
-/* Many threads, each with a clone of one sender, and one receiver: order for each sender, no message inside another, and nothing
- * that ThreadSanitizer would complain of. Receivers and senders move between threads, inside messages too. */
+/* Many threads, each with a clone of one sender, and one receiver: order for each sender, no message inside
+ * another, and nothing that ThreadSanitizer would complain of. Receivers and senders move between threads,
+ * inside messages too. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

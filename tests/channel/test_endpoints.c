@@ -297,8 +297,8 @@ Test(endpoints, a_message_lives_through_empty_and_timeout_until_the_next_one) {
 LEAT_DECLARE(snake);
 LEAT_DEFINE_MESSAGE(snake, (u32, id), (receiver, snake, tail));
 
-/* A receiver that waits unread in its own channel has no owner any more. The system's collector of sockets finds that out, and
- * somebody has to start it: a sender that waits does. */
+/* A receiver that waits unread in its own channel has no owner any more. The system's collector of sockets
+ * finds that out, and somebody has to start it: a sender that waits does. */
 Test(endpoints, a_receiver_lost_in_its_own_channel_is_noticed_by_a_sender_that_waits) {
         leat_deadline deadlines[] = { LEAT_FOREVER, leat_after_ms(25000) };
 

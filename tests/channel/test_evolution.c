@@ -1,5 +1,5 @@
-/* Programs of different age talk: who knows fewer optional fields skips the others, who knows more takes them as absent. The
- * newer type has another C name here; its table carries the older one's. */
+/* Programs of different age talk: who knows fewer optional fields skips the others, who knows more takes them
+ * as absent. The newer type has another C name here; its table carries the older one's. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,8 +236,8 @@ Test(evolution, an_older_reader_that_knows_no_plain_handles_leaves_nothing_open)
         cr_assert_eq(offer_channel(&tx, &rx), 0);
         r = leat_sender_send(tx.object, newer_offer(),
                              &(new_offer){ .id = 1, .file = LEAT_SOME(leat_descriptor_lend(null_pipe[0])) }, LEAT_NOW);
-        /* A plain channel without lanes takes no descriptors (see channel/README.md, limits): the system or the receiver refuses. One
-         * that may come to have lanes takes those of an offer. */
+        /* A plain channel without lanes takes no descriptors (see channel/README.md, limits): the system or
+         * the receiver refuses. One that may come to have lanes takes those of an offer. */
         if (lanes_never() && system_knows_passrights()) {
                 cr_assert_eq(r, LEAT_REFUSED);
         } else {
@@ -254,7 +254,8 @@ Test(evolution, an_older_reader_that_knows_no_plain_handles_leaves_nothing_open)
         close(null_pipe[1]);
 }
 
-/* By its socket it takes two descriptors a packet at the most, those of an offer, or none; in a lane there is no such limit. */
+/* By its socket it takes two descriptors a packet at the most, those of an offer, or none; in a lane there is
+ * no such limit. */
 Test(evolution, an_older_reader_that_knows_no_plain_handles_takes_few_by_its_socket) {
         rich_offer message = { .id = 1,
                                .file = LEAT_SOME(leat_descriptor_lend(0)),

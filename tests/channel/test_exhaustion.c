@@ -1,5 +1,5 @@
-/* At the limit of descriptors a message is lost, once, and said to be; then nothing more is. Every check runs in a child, whose
- * limit it is. */
+/* At the limit of descriptors a message is lost, once, and said to be; then nothing more is. Every check runs
+ * in a child, whose limit it is. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,8 @@
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(parcel, (u32, id), (array, descriptor, files), (bytes, data));
 
-/* Uses descriptors up until only so many can be opened; returns the last one, all of them are above `first`. */
+/* Uses descriptors up until only so many can be opened; returns the last one, all of them are above
+ * `first`. */
 static int leave_room_for(int free_ones) {
         struct rlimit limit = { .rlim_cur = 64, .rlim_max = 64 };
         int fd, last = -1;

@@ -1,5 +1,6 @@
-/* Fingerprints: two types are compatible when they differ only in optional fields that one of them has appended, and in
- * no other case. Each variation of a type is declared in a function of its own, so that it can have the same name. */
+/* Fingerprints: two types are compatible when they differ only in optional fields that one of them has
+ * appended, and in no other case. Each variation of a type is declared in a function of its own, so that it
+ * can have the same name. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -63,7 +64,8 @@ Test(fingerprint, every_other_change_is_another_type) {
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
                 cr_assert_not(compatible(base(), others[i]), "change %zu", i);
                 cr_assert_not(compatible(with_one(), others[i]), "change %zu", i);
-                for (size_t j = 0; j < i; j++) /* Two that may: both say "job {u32 id}" and what is optional after. */
+                for (size_t j = 0; j < i; j++) /* Two that may: both say "job {u32 id}" and what is optional
+                                                * after. */
                         if (others[j] != made_optional() || others[i] != removed())
                                 cr_assert_not(compatible(others[j], others[i]), "changes %zu and %zu", j, i);
         }

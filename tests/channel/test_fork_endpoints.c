@@ -1,5 +1,5 @@
-/* Endpoints across fork: a child goes on with what it inherited, and neither process corrupts the other. "Gone" means gone in
- * every process. */
+/* Endpoints across fork: a child goes on with what it inherited, and neither process corrupts the other.
+ * "Gone" means gone in every process. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

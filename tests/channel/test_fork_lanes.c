@@ -1,5 +1,5 @@
-/* A receiver with lanes across fork: one of the processes goes on where both were, the others are told so, and the senders notice
- * nothing of it. */
+/* A receiver with lanes across fork: one of the processes goes on where both were, the others are told so,
+ * and the senders notice nothing of it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>

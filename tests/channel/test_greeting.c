@@ -1,5 +1,5 @@
-/* What a client says of its type when it comes, for a person to read when the server's is another: it may be missing, long, and a lie,
- * and is never more than shown. */
+/* What a client says of its type when it comes, for a person to read when the server's is another: it may be
+ * missing, long, and a lie, and is never more than shown. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

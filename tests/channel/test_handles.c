@@ -1,5 +1,5 @@
-/* Senders, receivers, descriptors and memory in messages: what is lent stays, what is given goes once the send succeeded, and
- * what nobody takes is closed. */
+/* Senders, receivers, descriptors and memory in messages: what is lent stays, what is given goes once the
+ * send succeeded, and what nobody takes is closed. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,8 @@ Test(handles, a_lent_sender_works_there_and_stays_open_here) {
         cr_assert_eq(parcel_recv(rx, &got, LEAT_NOW), 0);
         cr_assert_eq(number_send(got.done, &(number){ 1 }, LEAT_NOW), 0);
         cr_assert_eq(number_send(done, &(number){ 2 }, LEAT_NOW), 0);
-        if (lanes_from_the_start()) { /* By the socket the one, by the lane the other: two senders have no order between them. */
+        if (lanes_from_the_start()) { /* By the socket the one, by the lane the other: two senders have no
+                                       * order between them. */
                 expect_two_numbers(answers);
         } else {
                 expect_number(answers, 1);

@@ -1,5 +1,5 @@
-/* Threads that send each other senders and close them at the same time: who receives one while another thread closes the last that was held
- * of its channel has one that works. */
+/* Threads that send each other senders and close them at the same time: who receives one while another thread
+ * closes the last that was held of its channel has one that works. */
 #include <pthread.h>
 
 #include <leat/leat.h>
@@ -19,7 +19,8 @@ struct pair {
         pthread_t answers;
 };
 
-/* Every other one is closed after it was sent, while it arrives; the others are held until the answer is there. */
+/* Every other one is closed after it was sent, while it arrives; the others are held until the answer is
+ * there. */
 static void *ask(void *context) {
         struct pair *pair = context;
         number_sender back;

@@ -1,6 +1,6 @@
-/* Both ends in one process, on two threads: typed messages with every kind of handle, requests, sets whose members come and go in other
- * threads, and ends that are closed while the other thread is in the middle of something. Nothing that ThreadSanitizer would
- * complain of. */
+/* Both ends in one process, on two threads: typed messages with every kind of handle, requests, sets whose
+ * members come and go in other threads, and ends that are closed while the other thread is in the middle of
+ * something. Nothing that ThreadSanitizer would complain of. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -132,7 +132,8 @@ static void *feed(void *data) {
 
 enum { FEEDERS = 4 };
 
-/* Waits with or without the set's own descriptor. Each member's messages are in order, and its end behind them. */
+/* Waits with or without the set's own descriptor. Each member's messages are in order, and its end behind
+ * them. */
 static void read_all(leat_set set, blob_receiver *rx, bool by_poll) {
         uint64_t next[FEEDERS] = { 0 }, key;
         int n_open = FEEDERS, r;
@@ -413,7 +414,8 @@ int main(void) {
         int before;
 
         watchdog(120);
-        a_set_that_waits_for_room_hears_of_the_end(); /* The library's own descriptors, if any, are there from now on. */
+        a_set_that_waits_for_room_hears_of_the_end(); /* The library's own descriptors, if any, are there from
+                                                       * now on. */
         before = count_descriptors();
         questions_carry_everything();
         a_set_reads_what_many_threads_send(false);

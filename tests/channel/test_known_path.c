@@ -202,7 +202,8 @@ Test(known_path, that_cannot_be_one_says_so) {
         free(nowhere);
 }
 
-/* Tries as soon as `go` is at its end, says so when it has won, and keeps what it has until `over` is at its end, too. */
+/* Tries as soon as `go` is at its end, says so when it has won, and keeps what it has until `over` is at its
+ * end, too. */
 static _Noreturn void be_rival(int go, int won, int over) {
         number_server_end server = { 0 };
         char byte;

@@ -1,4 +1,5 @@
-/* A receiver's end of one lane, with a ring that is written by hand: honestly, or with nonsense of every kind. */
+/* A receiver's end of one lane, with a ring that is written by hand: honestly, or with nonsense of every
+ * kind. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -265,7 +266,8 @@ Test(lane_reader, memory_grows_with_what_arrives_and_not_with_what_is_claimed) {
         }
         cr_assert_eq(message.size, LANE_STREAM_MAX);
 
-        /* The receiver takes that memory away (incoming.c), and may leave an older message's for the next one to be gathered in. */
+        /* The receiver takes that memory away (incoming.c), and may leave an older message's for the next one
+         * to be gathered in. */
         kept = lane->gathered.capacity;
         put_first(LANE_STREAM_MAX, "x", 1);
         cr_assert_eq(take_with(SIZE_MAX, &message), LEAT_EMPTY);

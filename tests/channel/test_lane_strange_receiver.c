@@ -1,5 +1,5 @@
-/* An honest sender whose receiver is made by hand and lies: the sender never hangs beyond its deadline, never burns the CPU while it
- * waits, and learns of the end. */
+/* An honest sender whose receiver is made by hand and lies: the sender never hangs beyond its deadline, never
+ * burns the CPU while it waits, and learns of the end. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* A peer that writes nonsense into its lane: it costs the lane, or one message. Those who send honestly beside
- * it are not disturbed, and nothing is left of it. */
+/* A peer that writes nonsense into its lane: it costs the lane, or one message. Those who send honestly
+ * beside it are not disturbed, and nothing is left of it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* A peer that offers a lane whose socket is none, or leads back to a receiver: that would hold on to a sender of its own, or two would hold
- * each other's, and nobody would ever hear of an end. */
+/* A peer that offers a lane whose socket is none, or leads back to a receiver: that would hold on to a sender
+ * of its own, or two would hold each other's, and nobody would ever hear of an end. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <sys/mman.h>

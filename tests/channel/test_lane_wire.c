@@ -288,7 +288,8 @@ Test(lane_wire, a_bell_after_a_reset_is_a_disconnection) {
         cr_assert_eq(lane_ring_bell(theirs), LEAT_DISCONNECTED);
 }
 
-/* As who was killed with bells unread leaves it: the system says ECONNRESET once, and then all is there that was sent. */
+/* As who was killed with bells unread leaves it: the system says ECONNRESET once, and then all is there that
+ * was sent. */
 Test(lane_wire, what_was_sent_before_a_reset_is_drained_up_to_the_packet) {
         static const uint8_t packet[PACKET_HEADER_SIZE] = { 1, 1 };
         uint8_t bytes[PACKET_START_SIZE];

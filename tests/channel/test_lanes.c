@@ -477,7 +477,8 @@ Test(lanes, a_loan_stays_with_the_process_that_has_it) {
 
 /* ---- room ---- */
 
-/* Who answers each message has its turn end with an empty lane now and then, and must not fall asleep for that. */
+/* Who answers each message has its turn end with an empty lane now and then, and must not fall asleep for
+ * that. */
 Test(lanes, a_turn_that_ends_with_nothing_in_any_lane_goes_on) {
         const struct lanes *lanes;
         number got;

@@ -1,6 +1,6 @@
-/* Two threads share variables that only messages put in order: whoever receives one owns what was written before it was sent.
- * ThreadSanitizer must not complain of that, though it cannot see that both ends of a lane map the same memory. One way only: an
- * answer would be order too. */
+/* Two threads share variables that only messages put in order: whoever receives one owns what was written
+ * before it was sent. ThreadSanitizer must not complain of that, though it cannot see that both ends of a
+ * lane map the same memory. One way only: an answer would be order too. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Messages that no record holds, and messages with handles, in lanes: they keep their place, come whole or not at all, and keep
- * nobody else waiting. */
+/* Messages that no record holds, and messages with handles, in lanes: they keep their place, come whole or
+ * not at all, and keep nobody else waiting. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Lanes between threads at full speed: many writers, one reader, every kind of message and of waiting. For ThreadSanitizer too. */
+/* Lanes between threads at full speed: many writers, one reader, every kind of message and of waiting. For
+ * ThreadSanitizer too. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

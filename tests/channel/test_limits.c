@@ -1,5 +1,5 @@
-/* What a receiver takes can be bounded at any time, wherever it came from, and a server's clients from their first message on: what is
- * over a limit costs its message, and no memory of its size. */
+/* What a receiver takes can be bounded at any time, wherever it came from, and a server's clients from their
+ * first message on: what is over a limit costs its message, and no memory of its size. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* A socket in an unread message may keep whoever drops it waiting, by SO_LINGER and data that nobody reads. */
+/* A socket in an unread message may keep whoever drops it waiting, by SO_LINGER and data that nobody
+ * reads. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
-/* Clients that do a server for many no good: silent, half done, of another type, floods, and those that are gone before they are seen. */
+/* Clients that do a server for many no good: silent, half done, of another type, floods, and those that are
+ * gone before they are seen. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -272,7 +273,8 @@ static _Noreturn void flood_with_connections(const char *name) {
         }
 }
 
-/* The flood is no thread: under AddressSanitizer that might leave a lock of malloc's to a child that is forked. */
+/* The flood is no thread: under AddressSanitizer that might leave a lock of malloc's to a child that is
+ * forked. */
 Test(listen_strangers, a_flood_of_connections_keeps_nobody_out) {
         const char *name = request_server_name(server);
         pid_t flood = fork();

@@ -1,6 +1,6 @@
-/* Ends that wait unread in messages that nobody can receive any more: what is held by them alone ends. The system finds such messages, by a
- * collector that is started whenever a socket is closed. (Sockets that a stranger sends through each other it may never find, see
- * WIRE.md, "The end".) */
+/* Ends that wait unread in messages that nobody can receive any more: what is held by them alone ends. The
+ * system finds such messages, by a collector that is started whenever a socket is closed. (Sockets that a
+ * stranger sends through each other it may never find, see WIRE.md, "The end".) */
 #include <criterion/criterion.h>
 
 #include <leat/leat.h>
@@ -41,7 +41,8 @@ static void expect_the_end(knot_receiver rx) {
         cr_assert_eq(r, LEAT_DISCONNECTED, "%s", leat_strerror(r));
 }
 
-/* Each receiver is given to the next, and the last to the first, and the watched channel's sender goes along with each. */
+/* Each receiver is given to the next, and the last to the first, and the watched channel's sender goes along
+ * with each. */
 static void lose_in_a_ring(size_t n, knot_sender watched) {
         knot_sender tx[4];
         knot_receiver rx[4];

@@ -1,6 +1,7 @@
-/* Of two programs each has its own idea of a type. Where one has appended optional fields they understand each other; every other
- * change is LEAT_TYPE_MISMATCH, wherever the two meet: at a server, and with each end that travels in a message. And what has
- * changed can be read: both texts name it, and are there after the mismatch. */
+/* Of two programs each has its own idea of a type. Where one has appended optional fields they understand
+ * each other; every other change is LEAT_TYPE_MISMATCH, wherever the two meet: at a server, and with each end
+ * that travels in a message. And what has changed can be read: both texts name it, and are there after the
+ * mismatch. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -174,7 +175,8 @@ static void expect_named(int told, const struct leat_schemas *named, int result,
         }
 }
 
-/* A channel of the writer's making, one end of which goes to the reader in a message. What the reader says of the message. */
+/* A channel of the writer's making, one end of which goes to the reader in a message. What the reader says of
+ * the message. */
 static int give_a_sender(const struct idea *writer, const struct idea *reader) {
         struct leat_sender *tx, *end;
         struct leat_receiver *rx, *end_rx;

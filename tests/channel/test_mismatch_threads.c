@@ -1,4 +1,5 @@
-/* Threads use types for the first time at once, and one and the same type too: each is known afterwards, by its fingerprint, once. */
+/* Threads use types for the first time at once, and one and the same type too: each is known afterwards, by
+ * its fingerprint, once. */
 #include <pthread.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* A receiver that is given away takes its lanes along: nothing is lost, nothing comes twice, and its senders notice nothing. */
+/* A receiver that is given away takes its lanes along: nothing is lost, nothing comes twice, and its senders
+ * notice nothing. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sched.h>

@@ -1,4 +1,5 @@
-/* What a stranger can say about a receiver with lanes: the rows by hand, as README.md has them, then every word of them wrong. */
+/* What a stranger can say about a receiver with lanes: the rows by hand, as README.md has them, then every
+ * word of them wrong. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static int peer;                      /* Of the channel's socket. */
 static struct lane_writer *writers[LANES];
 static uint8_t table[4096];
 static size_t table_size, head;       /* Where the head begins. */
-static int fds[2 + 2 * LANES];        /* The channel's socket, what was gathered, each lane's memory and socket. */
+static int fds[2 + 2 * LANES];        /* The channel's socket, what was gathered, each lane's memory and
+                                       * socket. */
 static size_t limit;
 
 static uint8_t *in_head(size_t offset) {
@@ -342,7 +344,8 @@ Test(move_stranger, says_anything_at_all) {
         }
 }
 
-/* Whoever gave it may write into its rings, or say a place where nothing is: that ends the lane, or nothing comes from it. */
+/* Whoever gave it may write into its rings, or say a place where nothing is: that ends the lane, or nothing
+ * comes from it. */
 Test(move_stranger, gives_a_lane_that_stands_where_no_record_is) {
         const struct leat_field wanted = { .kind = LEAT_KIND_receiver, .type = tick_type };
         struct inbox inbox = { 0 };

@@ -1,5 +1,6 @@
-/* When memory runs out, at whichever allocation, a call says so, leaves nothing behind, and touches nothing. Allocations fail here by
- * standing before the C library's; not under sanitizers, which stand there themselves. */
+/* When memory runs out, at whichever allocation, a call says so, leaves nothing behind, and touches nothing.
+ * Allocations fail here by standing before the C library's; not under sanitizers, which stand there
+ * themselves. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,8 @@ void free(void *memory) {
 
 static char data[70000];
 
-/* One of everything; each step may fail, and then what the steps before made is closed. Returns the first failure. */
+/* One of everything; each step may fail, and then what the steps before made is closed. Returns the first
+ * failure. */
 static int live(size_t data_size) {
         parcel_sender tx = { 0 };
         parcel_receiver rx = { 0 };

@@ -1,4 +1,5 @@
-/* NULL where a type, a name or settings without a default are asked for: refused, and nothing is opened or lost for it. */
+/* NULL where a type, a name or settings without a default are asked for: refused, and nothing is opened or
+ * lost for it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 

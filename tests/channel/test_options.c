@@ -1,4 +1,5 @@
-/* What can be said about a channel when it is made: what is granted of it, and what happens when it cannot be. */
+/* What can be said about a channel when it is made: what is granted of it, and what happens when it cannot
+ * be. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* Who is at the other end of a channel that a server accepted: what the system says, and where it says nothing. */
+/* Who is at the other end of a channel that a server accepted: what the system says, and where it says
+ * nothing. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -449,7 +449,8 @@ Test(promotion, a_forked_child_that_does_nothing_keeps_no_lane_alive) {
                 leave_child(recv(offered.socket, &byte, 1, MSG_PEEK) == 0 ? 0 : 1);
         }
         promotion_end(
-                &promotion); /* The child's copy of the socket was closed as it was forked, or it never sees the end. */
+                &promotion); /* The child's copy of the socket was closed as it was forked, or it never sees
+                              * the end. */
         cr_assert_eq(wait_for_exit(child), 0);
         close_offered(&offered);
 }

@@ -178,7 +178,8 @@ Test(request, can_be_waited_for_by_a_loop_of_ones_own) {
         cr_assert_eq(got.value, 3);
 }
 
-/* Starts a child that asks and then does as it is told: cancels after a while and lives on, or waits for ever. */
+/* Starts a child that asks and then does as it is told: cancels after a while and lives on, or waits for
+ * ever. */
 static pid_t fork_asker(bool cancels) {
         pid_t child = fork();
 

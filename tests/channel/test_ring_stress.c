@@ -1,6 +1,6 @@
-/* One ring, two sides at full speed: records of random sizes, in batches, checked to the last byte; sleeping at once, or
- * spinning first. Two processes; two threads where ThreadSanitizer looks on (of one mapping: it cannot connect two). A lost
- * wake-up is a hang, which the watchdog ends. */
+/* One ring, two sides at full speed: records of random sizes, in batches, checked to the last byte; sleeping
+ * at once, or spinning first. Two processes; two threads where ThreadSanitizer looks on (of one mapping: it
+ * cannot connect two). A lost wake-up is a hang, which the watchdog ends. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* A router, from the inside and from many sides at once; what it does for a program that means well is in behaviour/test_router.c. With its own
- * main, so that ThreadSanitizer sees it too. */
+/* A router, from the inside and from many sides at once; what it does for a program that means well is in
+ * behaviour/test_router.c. With its own main, so that ThreadSanitizer sees it too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -376,7 +376,8 @@ static void note_the_flood(number *message, void *context) {
         tally_message(&flood->tally, message->value);
 }
 
-/* The routes take turns: a few of the flood's messages come before the one of another route, however many of them have waited longer. */
+/* The routes take turns: a few of the flood's messages come before the one of another route, however many of
+ * them have waited longer. */
 static void a_route_that_floods_starves_no_other(void) {
         enum { WAITING = 200, BEFORE_THE_SINGLE_ONE = 20 };
         struct tally flooding = TALLY_INIT;
@@ -651,7 +652,8 @@ struct forker {
 
 /* The process ends as if its main thread had returned, and runs what was to run then. */
 static void end_of_child(void) {
-        _exit(7); /* The main thread's stack is nobody's here, so what only it leads to would be taken for a leak. */
+        _exit(7); /* The main thread's stack is nobody's here, so what only it leads to would be taken for a
+                   * leak. */
 }
 
 static void fork_and_return(number *message, void *context) {
@@ -667,7 +669,8 @@ static void fork_and_return(number *message, void *context) {
         tally_message(&forker->tally, message->value);
 }
 
-/* In the child its thread is the only one, so the process ends with it; there is no second end, and no second reader. */
+/* In the child its thread is the only one, so the process ends with it; there is no second end, and no second
+ * reader. */
 static void a_handler_forks(void) {
         struct forker forker = { .tally = TALLY_INIT };
         leat_router router = open_router();

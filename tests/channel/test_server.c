@@ -1,4 +1,5 @@
-/* One-shot servers: either side may be first, the first complete client wins, and nobody else uses the shot up. */
+/* One-shot servers: either side may be first, the first complete client wins, and nobody else uses the shot
+ * up. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
@@ -303,7 +304,8 @@ Test(server, a_client_of_another_type_is_turned_away_and_accept_can_be_called_ag
         hello_sender_close(&tx);
 }
 
-/* What a client would say in version `version`: its greeting, or its first message after a greeting in ours. */
+/* What a client would say in version `version`: its greeting, or its first message after a greeting in
+ * ours. */
 static int come_in_version(hello_server_end server, uint8_t version, bool greets_well) {
         uint8_t body[FINGERPRINT_MAX_WIRE];
         size_t size = fingerprint_write(&plan_of(hello_type())->fingerprint, body);

@@ -388,7 +388,8 @@ static int64_t time_of_waits(number_sender tx, number_receiver rx) {
 }
 
 /* To walk all of them makes it some 40 times as long. */
-/* The clone's barrier has been taken out of the socket, the lane is read up to there, and it is not the sockets' turn in the set. */
+/* The clone's barrier has been taken out of the socket, the lane is read up to there, and it is not the
+ * sockets' turn in the set. */
 Test(set, says_that_the_socket_has_something_behind_a_barrier_that_was_just_reached) {
         enum { IN_LANE = 200, TURN = 64 };
         number_sender tx, clone;
@@ -486,8 +487,8 @@ Test(set, works_on_in_both_processes_after_fork_and_neither_disturbs_the_other) 
         cr_assert_eq(wait_for_exit(child), 0);
         cr_assert_eq(number_send(gone_tx, &(number){ 7 }, LEAT_NOW), 0);
         cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
-        /* The child went on with the other one's lanes, which is to be told; and its offer of a lane is in the socket. Lanes and
-         * sockets have turns: so two by the socket, one in turn. */
+        /* The child went on with the other one's lanes, which is to be told; and its offer of a lane is in
+         * the socket. Lanes and sockets have turns: so two by the socket, one in turn. */
         for (int told = 0; lanes_from_the_start() && key == 1 && told < 3; told++) {
                 cr_assert_eq(number_recv(rx, &got, LEAT_NOW), -EBUSY);
                 cr_assert_eq(leat_set_wait(set, &key, leat_after_ms(30000)), 0);
@@ -546,7 +547,8 @@ Test(set, in_a_child_senders_that_had_lanes_are_ready_by_their_channels_socket) 
                 watchdog(30);
                 check_equal(leat_set_create(&other), 0);
                 check_equal(number_set_add_sender(other, tx, 3), 0);
-                check_equal(leat_set_wait(other, &key, LEAT_NOW), LEAT_EMPTY); /* The first child has filled it. */
+                /* The first child has filled it. */
+                check_equal(leat_set_wait(other, &key, LEAT_NOW), LEAT_EMPTY);
                 leat_set_close(&other);
                 leave_child(0);
         }

@@ -1,4 +1,5 @@
-/* A set with a sender sleeps while a message has no room, whatever it is that is full: the ring, or the socket by which handles go. */
+/* A set with a sender sleeps while a message has no room, whatever it is that is full: the ring, or the
+ * socket by which handles go. */
 #include <criterion/criterion.h>
 #include <unistd.h>
 

@@ -35,7 +35,8 @@ static void finish(void) {
 
 TestSuite(sizes, .init = start, .fini = finish);
 
-/* From where a body does not fit a packet any more, some bytes on each side, with its headers of 1 + 5 bytes or so. */
+/* From where a body does not fit a packet any more, some bytes on each side, with its headers of 1 + 5 bytes
+ * or so. */
 Test(sizes, messages_around_the_largest_packet_arrive_whole_with_any_number_of_handles) {
         static const size_t counts[] = { 0, 1, 2, 3, 4, 5, 6, 63, 64, 240 };
         leat_descriptor files[240];

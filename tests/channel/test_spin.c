@@ -1,5 +1,5 @@
-/* Spinning: where it is worth it, for how long, and how it gives up. The clock is looked at by what must hold on the slowest
- * machine only: not shorter than it should be. */
+/* Spinning: where it is worth it, for how long, and how it gives up. The clock is looked at by what must hold
+ * on the slowest machine only: not shorter than it should be. */
 #include <criterion/criterion.h>
 #include <sched.h>
 #include <signal.h>
@@ -188,7 +188,8 @@ static pid_t start_busy_process(int core) {
         return child;
 }
 
-/* Who gives a core to somebody with work of its own has it back after a slice of time: that is worse than any sleep. */
+/* Who gives a core to somebody with work of its own has it back after a slice of time: that is worse than any
+ * sleep. */
 Test(spin, gives_up_at_once_where_a_third_party_keeps_the_core) {
         int core = (int) spin_core() - 1;
         pid_t busy;

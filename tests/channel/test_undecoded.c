@@ -1,5 +1,5 @@
-/* Messages that are received without being decoded: read later or passed on, they keep all that they brought, whatever happens
- * to the channel that they came by. */
+/* Messages that are received without being decoded: read later or passed on, they keep all that they brought,
+ * whatever happens to the channel that they came by. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,8 @@ static void expect_closed(struct full *full) {
         }
         cr_assert_eq(r, LEAT_DISCONNECTED);
         number_sender_close(&full->numbers);
-        cr_assert_eq(read(full->pipe_end, &(char){ 0 }, 1), 0); /* Perhaps by a thread that closes, in a moment. */
+        cr_assert_eq(read(full->pipe_end, &(char){ 0 }, 1), 0); /* Perhaps by a thread that closes, in a
+                                                                 * moment. */
         close(full->pipe_end);
 }
 
@@ -445,7 +446,8 @@ static void send_body(const char *body, size_t size) {
         cr_assert_gt(send_forgery(tx.object->connection->fd, &forgery), 0);
 }
 
-/* It shows when it is decoded, as whatever and as often as it is; and when it is forwarded, where it is received. */
+/* It shows when it is decoded, as whatever and as often as it is; and when it is forwarded, where it is
+ * received. */
 static void expect_malformed(int line) {
         leat_undecoded undecoded = take();
         parcel untouched = { .id = 77 }, got;

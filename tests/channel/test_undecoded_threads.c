@@ -1,5 +1,5 @@
-/* Undecoded messages go from thread to thread: one receives them, another decodes them or sends them on, by opaque ends too. ThreadSanitizer
- * has nothing to say. */
+/* Undecoded messages go from thread to thread: one receives them, another decodes them or sends them on, by
+ * opaque ends too. ThreadSanitizer has nothing to say. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* What the channels of a run travel by: CTest runs a test over every transport (see tests/support/functions.cmake). What holds on
- * some of them only is expected there, and of the others what holds instead. */
+/* What the channels of a run travel by: CTest runs a test over every transport (see
+ * tests/support/functions.cmake). What holds on some of them only is expected there, and of the others what
+ * holds instead. */
 #ifndef TESTS_CHANNEL_TRANSPORT_H
 #define TESTS_CHANNEL_TRANSPORT_H
 
@@ -32,8 +33,8 @@ static inline bool lanes_never(void) {
         return environment_says("never");
 }
 
-/* Open descriptors of a channel both of whose ends are here: its two sockets; a lane's two, and its memory, which only the receiver
- * keeps; and the poller that watches them. */
+/* Open descriptors of a channel both of whose ends are here: its two sockets; a lane's two, and its memory,
+ * which only the receiver keeps; and the poller that watches them. */
 static inline int descriptors_of_channel(void) {
         return lanes_from_the_start() ? 6 : 2;
 }

@@ -1,5 +1,5 @@
-/* Types by hand: rows as LEAT_MESSAGE writes them, so that variations of a type can have the same name in one program. Only what the
- * schema reads is filled in. */
+/* Types by hand: rows as LEAT_MESSAGE writes them, so that variations of a type can have the same name in one
+ * program. Only what the schema reads is filled in. */
 #ifndef TESTS_CHANNEL_TYPE_TABLES_H
 #define TESTS_CHANNEL_TYPE_TABLES_H
 

@@ -1,12 +1,13 @@
-/* A process in the middle of a call, stopped or killed behind its n-th instruction, for n from the call's first instruction to its last:
- * between reserving and committing, between a packet and its record, around bells, while an end moves. It is traced, see ptrace(2), and
- * steps one instruction at a time; a system call is one. The other side has to go on while it stands still, and afterwards, whether it
- * was killed or goes on, to find everything that had been sent, once and in order.
+/* A process in the middle of a call, stopped or killed behind its n-th instruction, for n from the call's
+ * first instruction to its last: between reserving and committing, between a packet and its record, around
+ * bells, while an end moves. It is traced, see ptrace(2), and steps one instruction at a time; a system call
+ * is one. The other side has to go on while it stands still, and afterwards, whether it was killed or goes
+ * on, to find everything that had been sent, once and in order.
  *
  * usage: deaths_every_instruction MOMENTS INSTRUCTIONS [NAME]
  *
- * So many moments of each scene (or of the one that is named), spread over its first so many instructions; LEAT_DEATHS_SEED chooses
- * which. With more moments than a scene has instructions each of them is one. */
+ * So many moments of each scene (or of the one that is named), spread over its first so many instructions;
+ * LEAT_DEATHS_SEED chooses which. With more moments than a scene has instructions each of them is one. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,7 +83,8 @@ static bool stops_soon(pid_t pid, int *ret_status) {
         return false;
 }
 
-/* Returns whether it has stepped; false: it waits, and is to be killed there. What it waits for is fed otherwise. */
+/* Returns whether it has stepped; false: it waits, and is to be killed there. What it waits for is fed
+ * otherwise. */
 static bool step(struct trial *trial) {
         int status;
 

@@ -1,5 +1,5 @@
-/* The side that lives. It never waits without a bound for one who stands still, and when that one is gone it has everything that had been
- * sent, and says so in the documented words. */
+/* The side that lives. It never waits without a bound for one who stands still, and when that one is gone it
+ * has everything that had been sent, and says so in the documented words. */
 #include "scenes.h"
 
 #include <sched.h>

@@ -1,5 +1,6 @@
-/* Hands on what it is given. A receiver: reads some of it, and passes it on to the receiver. A sender: goes on with its stream, then
- * gives it back, or clones it, or closes it. Beside that it sends marks and notes of its own by the ends that it has inherited. */
+/* Hands on what it is given. A receiver: reads some of it, and passes it on to the receiver. A sender: goes
+ * on with its stream, then gives it back, or clones it, or closes it. Beside that it sends marks and notes of
+ * its own by the ends that it has inherited. */
 #include "story.h"
 
 struct passer {

@@ -1,9 +1,11 @@
-/* A sender, a receiver and a passer of channels, of which one is killed or stopped at a moment of chance, again and again: whatever
- * dies when, the others get a documented outcome in time, what was sent is received whole, once and in order, and nothing is left.
+/* A sender, a receiver and a passer of channels, of which one is killed or stopped at a moment of chance,
+ * again and again: whatever dies when, the others get a documented outcome in time, what was sent is received
+ * whole, once and in order, and nothing is left.
  *
  * usage: deaths_random_moments RUNS
  *
- * LEAT_DEATHS_SEED repeats all runs, LEAT_DEATHS_RUN beside it one of them (a hundred times), as far as timing allows. */
+ * LEAT_DEATHS_SEED repeats all runs, LEAT_DEATHS_RUN beside it one of them (a hundred times), as far as
+ * timing allows. */
 #include "story.h"
 
 #include <stdio.h>

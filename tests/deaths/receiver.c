@@ -1,5 +1,6 @@
-/* Receives everything in one set: marks and notes of many streams, and the receivers that the passer hands on. Each stream's messages
- * have to come whole, once, in their order and without a gap, and the end only when all who could send are gone. */
+/* Receives everything in one set: marks and notes of many streams, and the receivers that the passer hands
+ * on. Each stream's messages have to come whole, once, in their order and without a gap, and the end only
+ * when all who could send are gone. */
 #include "story.h"
 
 enum { MARKS, NOTES, PARCELS, HANDED };

@@ -1,4 +1,5 @@
-/* The calls in which a process is stopped or killed behind every instruction. Each scene is one of them, in a channel that is in use. */
+/* The calls in which a process is stopped or killed behind every instruction. Each scene is one of them, in a
+ * channel that is in use. */
 #include "scenes.h"
 
 #include "sender.h"
@@ -58,7 +59,8 @@ static void send_a_clone(struct story *story) {
         mark_sender_close(&clone);
 }
 
-/* A channel's sender stays here, its receiver goes; what is sent before and after arrives at the other side. */
+/* A channel's sender stays here, its receiver goes; what is sent before and after arrives at the other
+ * side. */
 static void give_a_receiver(struct story *story) {
         const struct leat_channel_options always = { .lanes = LEAT_LANES_ALWAYS, .capacity = NARROW };
         mark_sender tx;

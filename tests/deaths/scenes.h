@@ -1,5 +1,5 @@
-/* One call of the library in a process that is traced, and stopped or killed behind its n-th instruction: what the calls are, and what
- * has to hold then at the other side. */
+/* One call of the library in a process that is traced, and stopped or killed behind its n-th instruction:
+ * what the calls are, and what has to hold then at the other side. */
 #ifndef TESTS_DEATHS_SCENES_H
 #define TESTS_DEATHS_SCENES_H
 
@@ -13,7 +13,8 @@ struct scene {
         size_t capacity;
         bool is_armed; /* The other side sleeps when it begins. */
         bool closes;   /* What it has: so the other side may see the end. */
-        bool receives; /* The victim has the receivers, and the other side the senders; else the other way round. */
+        bool receives; /* The victim has the receivers, and the other side the senders; else the other way
+                        * round. */
         void (*act)(struct story *story);
         void (*feed)(
                 struct story

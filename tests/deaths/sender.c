@@ -1,6 +1,7 @@
-/* Sends what there is to send: marks alone and in batches, notes small and large, with descriptors, with questions; makes channels
- * and hands their receivers to the passer, hands on senders that are in use, and takes back what the passer returns. It never waits
- * for the passer, so that one who is stopped holds up nothing here. */
+/* Sends what there is to send: marks alone and in batches, notes small and large, with descriptors, with
+ * questions; makes channels and hands their receivers to the passer, hands on senders that are in use, and
+ * takes back what the passer returns. It never waits for the passer, so that one who is stopped holds up
+ * nothing here. */
 #include "story.h"
 
 enum {
@@ -37,8 +38,8 @@ static leat_deadline some_deadline(struct story *story) {
         }
 }
 
-/* Who sends on by a lane whose receiver was killed is told in time. `dead_ns`: since when it was dead as the sending began; 0: it
- * was not. */
+/* Who sends on by a lane whose receiver was killed is told in time. `dead_ns`: since when it was dead as the
+ * sending began; 0: it was not. */
 static void count_after_death(struct sender *sender, int64_t dead_ns, uint64_t n) {
         if (dead_ns == 0)
                 return;

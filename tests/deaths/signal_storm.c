@@ -1,10 +1,11 @@
-/* Signals that come in the middle of every call: from a thread, from another process, from a timer of 50 us, with handlers that
- * restart system calls and ones that do not, and pairs that stop the process and let it go on.
+/* Signals that come in the middle of every call: from a thread, from another process, from a timer of 50 us,
+ * with handlers that restart system calls and ones that do not, and pairs that stop the process and let it go
+ * on.
  *
  * usage: deaths_signal_storm MILLISECONDS [CASE]
  *
- * So long for each case, storm and kind of channel. Started as "deaths_signal_storm deaths" by itself it counts what it receives.
- * LEAT_DEATHS_SEED repeats what is sent; when signals come nobody can repeat. */
+ * So long for each case, storm and kind of channel. Started as "deaths_signal_storm deaths" by itself it
+ * counts what it receives. LEAT_DEATHS_SEED repeats what is sent; when signals come nobody can repeat. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

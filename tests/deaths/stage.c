@@ -1,5 +1,5 @@
-/* One run: makes the channels, starts the three, lets one of them die or stand still at a moment of chance, sees to it that the
- * others go on, and looks at the books when all are gone. */
+/* One run: makes the channels, starts the three, lets one of them die or stand still at a moment of chance,
+ * sees to it that the others go on, and looks at the books when all are gone. */
 #include "story.h"
 
 #include <errno.h>
@@ -101,7 +101,8 @@ static uint64_t count_received(const struct story *story) {
         return received;
 }
 
-/* Whether some message has come since, or neither of those who go on has more to send, or the receiver is the one who stands still. */
+/* Whether some message has come since, or neither of those who go on has more to send, or the receiver is the
+ * one who stands still. */
 static bool messages_have_gone_on(const struct story *story, uint64_t received) {
         enum actor other = story->victim == SENDER ? PASSER : SENDER;
 

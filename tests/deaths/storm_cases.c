@@ -1,5 +1,6 @@
-/* The calls that can wait or that ask the system for something, each again and again. None may say that a signal came; none that has a
- * deadline may come back before it, or long after; and nothing may be lost or come twice. */
+/* The calls that can wait or that ask the system for something, each again and again. None may say that a
+ * signal came; none that has a deadline may come back before it, or long after; and nothing may be lost or
+ * come twice. */
 #include "storm.h"
 
 #include <errno.h>

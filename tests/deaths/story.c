@@ -1,5 +1,6 @@
-/* What the actors of a run have in common: chance, the books that are kept of each stream, and messages whose content says whose
- * they are, so that a message, a byte or a descriptor that comes to the wrong place shows. */
+/* What the actors of a run have in common: chance, the books that are kept of each stream, and messages whose
+ * content says whose they are, so that a message, a byte or a descriptor that comes to the wrong place
+ * shows. */
 #include "story.h"
 
 #include <stdio.h>
@@ -73,7 +74,8 @@ void check_mark(const struct story *story, const mark *got, uint32_t who, uint64
 
 /* ---- notes ---- */
 
-/* Bytes in which a shift shows, as long as two of the largest bodies may begin in different places of them. */
+/* Bytes in which a shift shows, as long as two of the largest bodies may begin in different places of
+ * them. */
 static unsigned char noise[NOISE + 256];
 
 void prepare_notes(void) {

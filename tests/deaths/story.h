@@ -1,5 +1,5 @@
-/* One run of a sender, a receiver and a passer of channels, one of which is killed or stopped: what the three, and the stage that
- * starts them, know of each other. Everything random comes from the run's seed. */
+/* One run of a sender, a receiver and a passer of channels, one of which is killed or stopped: what the
+ * three, and the stage that starts them, know of each other. Everything random comes from the run's seed. */
 #ifndef TESTS_DEATHS_STORY_H
 #define TESTS_DEATHS_STORY_H
 
@@ -76,8 +76,8 @@ struct story {
         int open_before; /* Descriptors, before there were channels. */
 };
 
-/* One run, in a process of its own. `typical_us`: how long one takes in which nobody dies. Returns when every promise that can be
- * looked at from outside was kept; otherwise it leaves with code 1. */
+/* One run, in a process of its own. `typical_us`: how long one takes in which nobody dies. Returns when every
+ * promise that can be looked at from outside was kept; otherwise it leaves with code 1. */
 void play(uint64_t seed, uint64_t run, uint64_t typical_us, struct shared *shared);
 
 /* The three. Each returns when all that it has to do is done and closed. */

@@ -1,4 +1,5 @@
-/* The quiet ones: one beat by each channel, and when the flood has come, beats by channels chosen by chance, with a pause before each. */
+/* The quiet ones: one beat by each channel, and when the flood has come, beats by channels chosen by chance,
+ * with a pause before each. */
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>

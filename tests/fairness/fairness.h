@@ -1,4 +1,5 @@
-/* One process that floods, one that says something now and then on each of many quiet channels, and the one that hears both: the test. */
+/* One process that floods, one that says something now and then on each of many quiet channels, and the one
+ * that hears both: the test. */
 #ifndef TESTS_FAIRNESS_H
 #define TESTS_FAIRNESS_H
 
@@ -21,7 +22,8 @@ enum {
 
 #define LARGE ((size_t) 256 << 10)
 
-/* What the flood is of. The slow are small ones that the hearer takes its time for, so many after so many that it does not. */
+/* What the flood is of. The slow are small ones that the hearer takes its time for, so many after so many
+ * that it does not. */
 enum flood_kind { NOTHING, SMALL, BIG, HANDLES, MALFORMED, SLOW, N_KINDS };
 enum { SLOW_ONES = 300, SLOW_US = 100, SLOW_BEATS_US = 15000 };
 
@@ -38,7 +40,8 @@ struct shared {
         _Atomic uint64_t told[MAX_BEATS]; /* What that was when the sending of a beat had returned. */
 };
 
-/* Both make their channels themselves and give the receivers away by `home`, so that each end is a process's own. They end by _exit(). */
+/* Both make their channels themselves and give the receivers away by `home`, so that each end is a process's
+ * own. They end by _exit(). */
 _Noreturn void flood(enum flood_kind kind, ends_sender home);
 _Noreturn void beats(struct shared *shared, unsigned n_beats, long pause_us, unsigned seed, ends_sender home);
 

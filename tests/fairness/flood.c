@@ -1,6 +1,6 @@
-/* Sends as fast as it can until nobody receives any more. What is malformed is written by hand, into the lane where there is one: a
- * boolean that is neither true nor false. Every other one is good, so that a router, which does not show the bad ones, shows how
- * far it is. */
+/* Sends as fast as it can until nobody receives any more. What is malformed is written by hand, into the lane
+ * where there is one: a boolean that is neither true nor false. Every other one is good, so that a router,
+ * which does not show the bad ones, shows how far it is. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,8 +47,8 @@ static void flood_malformed(drop_sender tx) {
         }
 }
 
-/* With handles they are small, so that it is about these; memory, which the hearer closes itself. (What the reaper closes is bounded by
- * how often its thread gets to run.) */
+/* With handles they are small, so that it is about these; memory, which the hearer closes itself. (What the
+ * reaper closes is bounded by how often its thread gets to run.) */
 static void flood_bales(bale_sender tx, bool with_handles) {
         static uint8_t bytes[LARGE];
         leat_descriptor files[FILES];

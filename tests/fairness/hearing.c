@@ -1,5 +1,6 @@
-/* Two things are promised of a flood, and no slow machine can spoil either: how many of its messages are taken while a beat waits
- * that was sent before them, and how much memory and how many descriptors it takes. How long a beat waited is told, not judged. */
+/* Two things are promised of a flood, and no slow machine can spoil either: how many of its messages are
+ * taken while a beat waits that was sent before them, and how much memory and how many descriptors it takes.
+ * How long a beat waited is told, not judged. */
 #include "hearing.h"
 
 #include <fcntl.h>
@@ -11,18 +12,20 @@
 
 #include "in_child.h"
 
-/* While lanes keep a set busy it looks at its sockets after 256 answers at the latest; each member then has one turn a round, a beat that
- * came in the middle of one has the next, and 64 events are fetched at once. */
+/* While lanes keep a set busy it looks at its sockets after 256 answers at the latest; each member then has
+ * one turn a round, a beat that came in the middle of one has the next, and 64 events are fetched at once. */
 #define MOST_BETWEEN (256 + 2 * 64)
 
-/* Of those that take their time (more than 50 us each): the clock is looked at after 16 answers at the latest. */
+/* Of those that take their time (more than 50 us each): the clock is looked at after 16 answers at the
+ * latest. */
 #define MOST_SLOW_BETWEEN (16 + 4)
 
-/* Beyond what was there when the flood had come. A message of the flood, once more: the next one's room. What the C library keeps
- * of what was freed. */
+/* Beyond what was there when the flood had come. A message of the flood, once more: the next one's room. What
+ * the C library keeps of what was freed. */
 #define MOST_MEMORY ((size_t) (2 << 20) + 2 * LARGE)
 
-/* Those of one message of the flood, and of the one behind it. A lane, the file in which the memory is read. */
+/* Those of one message of the flood, and of the one behind it. A lane, the file in which the memory is
+ * read. */
 #define MOST_DESCRIPTORS (2 * FILES + 8)
 
 /* Messages of the flood until it has come: a lane has been made, rooms have grown. */

@@ -1,8 +1,9 @@
-/* Fairness and memory: one sender that floods beside 63 quiet channels, all in one set or on one router. What is promised then stands in
- * hearing.c; without the flood the same is heard for comparison.
+/* Fairness and memory: one sender that floods beside 63 quiet channels, all in one set or on one router. What
+ * is promised then stands in hearing.c; without the flood the same is heard for comparison.
  *
  * usage: test_fairness [--beats N] [--flood N] [--seed N] [--only KIND]
- * N beats in each run, and at least so many messages of the flood; one kind of flood, by its number, instead of all. */
+ * N beats in each run, and at least so many messages of the flood; one kind of flood, by its number, instead
+ * of all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

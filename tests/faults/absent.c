@@ -79,8 +79,8 @@ static const struct rule {
         struct condition when[2]; /* mask 0: none */
 } rules[] = {
         /* --- Sockets --- */
-        /* SO_DETACH_REUSEPORT_BPF was the last; then SO_PREFER_BUSY_POLL (5.11), SO_PASSPIDFD and SO_PEERPIDFD (6.5),
-         * SO_RCVPRIORITY (6.14), SO_PASSRIGHTS (6.16). */
+        /* SO_DETACH_REUSEPORT_BPF was the last; then SO_PREFER_BUSY_POLL (5.11), SO_PASSPIDFD and
+         * SO_PEERPIDFD (6.5), SO_RCVPRIORITY (6.14), SO_PASSRIGHTS (6.16). */
         { SYS_setsockopt, ENOPROTOOPT, { IS(1, SOL_SOCKET), OVER(2, 68) } },
         { SYS_getsockopt, ENOPROTOOPT, { IS(1, SOL_SOCKET), OVER(2, 68) } },
         /* TCP_TX_DELAY; TCP_AO_ADD_KEY (6.7) */
@@ -164,7 +164,8 @@ static const struct rule {
         { SYS_seccomp, EINVAL, { BESIDES(1, 31) } },
         /* BPF_PROG_BIND_MAP */
         { SYS_bpf, EINVAL, { OVER(0, 35) } },
-        /* PR_GET_IO_FLUSHER; PR_SET_SYSCALL_USER_DISPATCH (5.11). PR_SET_PTRACER (3.4) is the one in letters. */
+        /* PR_GET_IO_FLUSHER; PR_SET_SYSCALL_USER_DISPATCH (5.11). PR_SET_PTRACER (3.4) is the one in
+         * letters. */
         { SYS_prctl, EINVAL, { BETWEEN(0, 59, PR_SET_PTRACER - 1) } },
         { SYS_prctl, EINVAL, { OVER(0, PR_SET_PTRACER) } },
 #ifdef SYS_arch_prctl
@@ -222,7 +223,8 @@ static void add_rule(struct program *program, const struct rule *rule, uint32_t 
         set_jump(program, other_call, false);
 }
 
-/* A call that a tracer has taken out is numbered -1. Those of another architecture (32 bits) are not there at all. */
+/* A call that a tracer has taken out is numbered -1. Those of another architecture (32 bits) are not there at
+ * all. */
 static void add_calls_by_number(struct program *program, uint32_t action) {
         const uint32_t no_call = action | ENOSYS;
 

@@ -1,5 +1,6 @@
-/* Calls that fail when a test says so. The library is linked here with the names of what it imports changed (see CMakeLists.txt), so
- * that these stand-ins get its calls and nobody else's: neither the test's own, nor those of the C library or of a sanitizer. */
+/* Calls that fail when a test says so. The library is linked here with the names of what it imports changed
+ * (see CMakeLists.txt), so that these stand-ins get its calls and nobody else's: neither the test's own, nor
+ * those of the C library or of a sanitizer. */
 #ifndef TESTS_FAULTS_FAULT_H
 #define TESTS_FAULTS_FAULT_H
 
@@ -9,14 +10,15 @@
 /* What can happen to a call besides an errno. */
 enum fault_effect {
         FAULT_HALF = 5000,     /* It does half of what it was asked to. */
-        FAULT_ALL_CUT,         /* The packet's descriptors do not fit into this process's table: MSG_CTRUNC, */
+        FAULT_ALL_CUT,         /* The packet's descriptors do not fit into this process's table:
+                                * MSG_CTRUNC, */
         FAULT_SOME_CUT,        /* or all but the first. */
         FAULT_READY,           /* It is ready, it says, and is not. */
         FAULT_WOKEN            /* It wakes for no reason. */
 };
 
-/* The calls, and what each may fail with where the library uses it: by the manual pages and the system's source. What only an
- * older system says (ENOSYS and the like) is not among it. */
+/* The calls, and what each may fail with where the library uses it: by the manual pages and the system's
+ * source. What only an older system says (ENOSYS and the like) is not among it. */
 #define FAULT_CALLS(X)                                                                                                 \
         X(accept4, EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, EINTR, EAGAIN)                                       \
         X(bind, ENOMEM, ENOSPC, EADDRINUSE, EACCES, EROFS)                                                             \
@@ -105,7 +107,8 @@ enum fault_call {
 #define FAULT_MOST_EFFECTS 12
 
 extern const char *const fault_names[FAULT_ALL_COUNT];
-extern const int fault_effects[FAULT_CALL_COUNT][FAULT_MOST_EFFECTS]; /* Errnos and enum fault_effect; 0 ends. */
+/* Errnos and enum fault_effect; 0 ends. */
+extern const int fault_effects[FAULT_CALL_COUNT][FAULT_MOST_EFFECTS];
 
 /* "EMFILE", "half", … */
 const char *fault_effect_name(int effect);
@@ -117,7 +120,8 @@ void fault_stop(void);
 /* How often a call was made since fault_start(). */
 long fault_count(enum fault_call call);
 
-/* The n-th call from fault_start() on fails so (1 is the first); `lasting`: so do all after it until fault_lift(). */
+/* The n-th call from fault_start() on fails so (1 is the first); `lasting`: so do all after it until
+ * fault_lift(). */
 void fault_set(enum fault_call call, long n, int effect, bool lasting);
 void fault_lift(void);
 

@@ -1,11 +1,12 @@
-/* Makes the n-th call of each system call that the library uses fail, for all n and each errno that is to be expected there, in
- * scenarios of all that the library can do, and checks what it promises. Each run is a child, so that it can crash, hang and leak by
- * itself.
+/* Makes the n-th call of each system call that the library uses fail, for all n and each errno that is to be
+ * expected there, in scenarios of all that the library can do, and checks what it promises. Each run is a
+ * child, so that it can crash, hang and leak by itself.
  *
  *     faults [--seed N] [--runs N] [--only PATTERN]
  *
- * Without --runs all there are. The pattern is of SCENARIO:CALL:NTH:EFFECT, or that with :lasting, see fnmatch(3). A seed that was
- * printed, with the same number of runs, chooses the same ones; a run that failed is repeated by what it printed. */
+ * Without --runs all there are. The pattern is of SCENARIO:CALL:NTH:EFFECT, or that with :lasting, see
+ * fnmatch(3). A seed that was printed, with the same number of runs, chooses the same ones; a run that failed
+ * is repeated by what it printed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -64,7 +65,8 @@ static bool may_be_disconnected(const struct fault *fault) {
         }
 }
 
-/* What failed is what is said; but other things may be lacking for want of memory, and a lock that is held is a name in use. */
+/* What failed is what is said; but other things may be lacking for want of memory, and a lock that is held is
+ * a name in use. */
 static bool explains(const struct fault *fault, int error) {
         return error == fault->effect ||
                ((fault->call == FAULT_connect || fault->call == FAULT_lstat) && error == EADDRINUSE) ||
@@ -201,7 +203,8 @@ static bool can_last(int effect) {
 #define MOST_LEFT   30
 #define MOST_FLYING 8
 
-/* Counts a scenario's calls, in a run without a fault; after another one, in which is made what a process makes only once. */
+/* Counts a scenario's calls, in a run without a fault; after another one, in which is made what a process
+ * makes only once. */
 static void add_scenario(const struct scenario *scenario) {
         struct fault fault = { .scenario = scenario, .call = FAULT_CALL_COUNT };
         long before = descriptors();
@@ -335,7 +338,8 @@ static bool run_in_child(const struct fault *fault) {
         return false;
 }
 
-/* The program that a scenario starts: says again what it is told, to whom the first message says, until the end. */
+/* The program that a scenario starts: says again what it is told, to whom the first message says, until the
+ * end. */
 static int echo(void) {
         struct rlimit limit;
         parcel_receiver parcels;

@@ -1,5 +1,5 @@
-/* Runs a command as if on Linux 5.10: whatever is newer is reported absent, to it and to all that it starts. It cannot get
- * rid of that, and gains nothing from programs with the set-user-ID bit, such as sudo.
+/* Runs a command as if on Linux 5.10: whatever is newer is reported absent, to it and to all that it starts.
+ * It cannot get rid of that, and gains nothing from programs with the set-user-ID bit, such as sudo.
  *
  * usage: old_system COMMAND [ARGUMENT…]
  * Exit code: the command's; 77 where the system allows no filters; 127 when there is no such command. */

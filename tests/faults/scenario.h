@@ -1,6 +1,6 @@
-/* What a scenario is written with. It does what a program does, step by step; each step may fail when a fault was put in its way, then
- * with an outcome that the manual knows, and has to work when it is done again, for the fault is over then. What fails without a
- * fault, or fails twice, is a defect. */
+/* What a scenario is written with. It does what a program does, step by step; each step may fail when a fault
+ * was put in its way, then with an outcome that the manual knows, and has to work when it is done again, for
+ * the fault is over then. What fails without a fault, or fails twice, is a defect. */
 #ifndef TESTS_FAULTS_SCENARIO_H
 #define TESTS_FAULTS_SCENARIO_H
 
@@ -28,7 +28,8 @@ extern const struct scenario scenarios_of_processes[];
 #define PATIENCE_MS 10000
 #define patience()  leat_after_ms(PATIENCE_MS)
 
-/* Does a step until it works. What else it may return, outcomes and errnos, follows; any other ends the run. */
+/* Does a step until it works. What else it may return, outcomes and errnos, follows; any other ends the
+ * run. */
 #define need(step, ...)                                                                              \
         do {                                                                                         \
                 for (int tried_ = 0, result_; (result_ = (step)) != 0; tried_++)                     \
@@ -39,8 +40,8 @@ extern const struct scenario scenarios_of_processes[];
 #define may_fail(step, result, tried, ...) \
         judge(__FILE__, __LINE__, step, result, tried, (const int[]){ __VA_ARGS__, 0 })
 
-/* Ends the run, unless this result is one of these and a fault was the reason. Lifts a fault that lasts. LEAT_DISCONNECTED is final:
- * then the scenario is over,  */
+/* Ends the run, unless this result is one of these and a fault was the reason. Lifts a fault that lasts.
+ * LEAT_DISCONNECTED is final: then the scenario is over, */
 void judge(const char *file, int line, const char *step, int result, int tried, const int *allowed);
 
 /* Whether the scenario was left half-way, because a fault said that a peer had gone. */
@@ -61,7 +62,8 @@ extern uint64_t last_number;
 /* For a message type T whose first field is `value`:
  *
  * send_T: until it is sent, under a new number each time.
- * receive_T: what was sent last. False when a receive has said that it was lost, and nothing has come: an errno may also mean that it
+ * receive_T: what was sent last. False when a receive has said that it was lost, and nothing has come: an
+ * errno may also mean that it
  *     waits still.
  * pass_T: a message without handles goes through; what was lost is sent again.
  * end_T: what is left to receive is the end. Closes both. */

@@ -1,4 +1,5 @@
-/* Messages with handles: what is given and not sent is kept, what is lost on its way is closed, and what arrives works. */
+/* Messages with handles: what is given and not sent is kept, what is lost on its way is closed, and what
+ * arrives works. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>

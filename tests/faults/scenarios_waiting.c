@@ -184,7 +184,8 @@ static void be_patient(int64_t since) {
         sleep_ms(1);
 }
 
-/* A route to a function, and one into another channel. A route that cannot go on says why; all that is skipped is counted. */
+/* A route to a function, and one into another channel. A route that cannot go on says why; all that is
+ * skipped is counted. */
 static void router(void) {
         number message, got;
         int wanted = 0, r;

@@ -1,5 +1,5 @@
-/* What the stand-ins for the library's calls share. Each counts its calls, fails when its turn has come, and otherwise calls what it
- * stands for. */
+/* What the stand-ins for the library's calls share. Each counts its calls, fails when its turn has come, and
+ * otherwise calls what it stands for. */
 #ifndef TESTS_FAULTS_STAND_IN_H
 #define TESTS_FAULTS_STAND_IN_H
 

@@ -168,7 +168,8 @@ STAND_IN(ssize_t, send, int fd, const void *from, size_t size, int flags) {
         return stand_in_fails(FAULT_send) ? -1 : send(fd, from, size, flags);
 }
 
-/* The least buffer that a socket can have: SOCK_MIN_SNDBUF, see socket(7), less what the system keeps for itself. */
+/* The least buffer that a socket can have: SOCK_MIN_SNDBUF, see socket(7), less what the system keeps for
+ * itself. */
 #define ALWAYS_FITS 4096
 
 static bool fits(const struct msghdr *message) {
@@ -192,7 +193,8 @@ STAND_IN(ssize_t, sendmsg, int fd, const struct msghdr *message, int flags) {
         return -1;
 }
 
-/* What the system does when the table of descriptors is full: it hands over as many as fit, and drops the others. */
+/* What the system does when the table of descriptors is full: it hands over as many as fit, and drops the
+ * others. */
 static void cut(struct msghdr *message, size_t keep) {
         bool is_cut = false;
 

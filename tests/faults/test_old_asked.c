@@ -1,10 +1,12 @@
-/* What the library asks of systems newer than Linux 5.10: these five things and nothing else, each where it is meant to be asked for; and
- * when the answer is that there is no such thing, it does without, from then on without asking again where a process can
- * remember that.
+/* What the library asks of systems newer than Linux 5.10: these five things and nothing else, each where it
+ * is meant to be asked for; and when the answer is that there is no such thing, it does without, from then on
+ * without asking again where a process can remember that.
  *
- * The main thread and those that it starts have a filter whose refusals are made by another thread, which counts them.
+ * The main thread and those that it starts have a filter whose refusals are made by another thread, which
+ * counts them.
  *
- * usage: test_old_asked [sandbox]; `sandbox`: system calls that it does not know are forbidden, as some containers do it */
+ * usage: test_old_asked [sandbox]; `sandbox`: system calls that it does not know are forbidden, as some
+ * containers do it */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -30,7 +32,8 @@ LEAT_MESSAGE(picture, (shared_memory, pixels));
 
 enum { SKIPPED = 77, ANY = -1, LARGE = 100000, WAIT_MS = 30000 };
 
-/* `error` is what an old system says; `most`: how often the whole program may ask, ANY for as often as there is occasion to. */
+/* `error` is what an old system says; `most`: how often the whole program may ask, ANY for as often as there
+ * is occasion to. */
 static struct asked {
         const char *what;
         int number;

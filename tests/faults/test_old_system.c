@@ -1,5 +1,5 @@
-/* The launcher `old_system`: what is newer than Linux 5.10 is refused under it, with the error of then; what 5.10 knew answers
- * as without it, up to the last of each kind; and whatever it starts inherits that.
+/* The launcher `old_system`: what is newer than Linux 5.10 is refused under it, with the error of then; what
+ * 5.10 knew answers as without it, up to the last of each kind; and whatever it starts inherits that.
  *
  * usage: test_old_system LAUNCHER; started by itself: test_old_system refused */
 #include <errno.h>
@@ -129,7 +129,8 @@ static const struct call *newer(void) {
         return kept;
 }
 
-/* The last of each kind, and what the library cannot do without. What they do to the process is undone by its end. */
+/* The last of each kind, and what the library cannot do without. What they do to the process is undone by its
+ * end. */
 static const struct call *known(void) {
         static const char empty[] = "";
         const struct call calls[] = {

@@ -1,4 +1,5 @@
-/* Closing all that a scenario has left open, in an order in which each channel's end can still be looked at. */
+/* Closing all that a scenario has left open, in an order in which each channel's end can still be looked
+ * at. */
 #include "world.h"
 
 #include <unistd.h>

@@ -40,8 +40,8 @@ void world_prepare(void);
 /* Closes all, and looks at the ends of channels: nothing is there that nobody sent. */
 void world_close(void);
 
-/* Several numbers are under way: those that row_send() has sent, in their order. row_take() receives them all, but for as many as receiving
- * says that it has lost. */
+/* Several numbers are under way: those that row_send() has sent, in their order. row_take() receives them
+ * all, but for as many as receiving says that it has lost. */
 void row_send(number_sender tx);
 void row_note(uint64_t value); /* Sent by other means. */
 void row_take(number_receiver rx);

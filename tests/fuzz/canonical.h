@@ -1,5 +1,5 @@
-/* MessagePack, each value in its shortest form: what the encoder writes of a message that was decoded from other forms. Written apart
- * from the library, and knowing no types. */
+/* MessagePack, each value in its shortest form: what the encoder writes of a message that was decoded from
+ * other forms. Written apart from the library, and knowing no types. */
 #ifndef LEAT_TESTS_FUZZ_CANONICAL_H
 #define LEAT_TESTS_FUZZ_CANONICAL_H
 

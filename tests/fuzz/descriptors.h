@@ -1,4 +1,5 @@
-/* Counting open descriptors in every run of a target: one call to the system, where looking into /proc is a hundred. */
+/* Counting open descriptors in every run of a target: one call to the system, where looking into /proc is a
+ * hundred. */
 #ifndef LEAT_TESTS_FUZZ_DESCRIPTORS_H
 #define LEAT_TESTS_FUZZ_DESCRIPTORS_H
 

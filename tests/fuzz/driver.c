@@ -1,12 +1,13 @@
 /* Runs a fuzz target without libFuzzer, so that every compiler and every run of the tests samples it.
  *
  * usage: fuzz_NAME [FILE…]            the files (what libFuzzer has found), or random inputs
- *        fuzz_NAME --seeds FOLDER     the folder's files, and then inputs that are random, or a file's with changes
+ *        fuzz_NAME --seeds FOLDER     the folder's files, and then inputs that are random, or a file's with
+ *                                     changes
  *        fuzz_NAME --make FOLDER      writes the seeds that the target makes into the folder
  *
- * The target's seeds must be in FOLDER as it makes them today; others may be there too, such as what was found once. Inputs are run for a
- * second, or LEAT_FUZZ_SECONDS; LEAT_FUZZ_SEED repeats a run, and LEAT_FUZZ_KEEP
- * names a file into which each input is written before it is run. */
+ * The target's seeds must be in FOLDER as it makes them today; others may be there too, such as what was
+ * found once. Inputs are run for a second, or LEAT_FUZZ_SECONDS; LEAT_FUZZ_SEED repeats a run, and
+ * LEAT_FUZZ_KEEP names a file into which each input is written before it is run. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
-/* Bodies of messages, of a type that has every kind of field and of plain ones. What is accepted has to be a valid message: every byte
- * that it points to is read, it takes no more memory than it may, and encoded again it is what came, each value in its shortest form.
+/* Bodies of messages, of a type that has every kind of field and of plain ones. What is accepted has to be a
+ * valid message: every byte that it points to is read, it takes no more memory than it may, and encoded again
+ * it is what came, each value in its shortest form.
  *
- * An input: the type, the encoding (0: its own), how much memory may be used (in 64 bytes), how many handles there are and what each
- * is, and the body. */
+ * An input: the type, the encoding (0: its own), how much memory may be used (in 64 bytes), how many handles
+ * there are and what each is, and the body. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -152,7 +153,8 @@ static void finish(struct trial *trial) {
         free(trial->message);
 }
 
-/* What is kept lives without that of which it is a copy. Receivers have one owner, so such a message cannot be copied. */
+/* What is kept lives without that of which it is a copy. Receivers have one owner, so such a message cannot
+ * be copied. */
 static void try_copy(const struct trial *trial) {
         const struct leat_type *type = trial->plan->type;
         void *copy = malloc(type->size);

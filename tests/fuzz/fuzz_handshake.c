@@ -1,7 +1,8 @@
-/* Clients before a server: what they say first and after that, in whatever bites, and when they leave. Somebody always comes who does all
- * of it right, and has to be taken.
+/* Clients before a server: what they say first and after that, in whatever bites, and when they leave.
+ * Somebody always comes who does all of it right, and has to be taken.
  *
- * An input: the kind of server, and then steps, each a byte (the client and what it does) and what that needs; see step(). */
+ * An input: the kind of server, and then steps, each a byte (the client and what it does) and what that
+ * needs; see step(). */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -46,7 +47,8 @@ static void check_text(const char *text) {
                 check(text[i] == '\n' || (text[i] >= ' ' && text[i] <= '~'));
 }
 
-/* The types are the server's and the client's, or those of an end in its first message, of which ours may be unknown. */
+/* The types are the server's and the client's, or those of an end in its first message, of which ours may be
+ * unknown. */
 static void check_mismatch(const struct door *door) {
         struct leat_schemas schemas;
 
@@ -280,7 +282,8 @@ static struct leat_server *open_server(bool one_shot) {
         return server;
 }
 
-/* A one-shot server is this input's own. The other one is made once, since making one costs more than all else, and left without clients. */
+/* A one-shot server is this input's own. The other one is made once, since making one costs more than all
+ * else, and left without clients. */
 static void start(struct door *door, bool one_shot) {
         static struct leat_server *for_many;
 

@@ -1,6 +1,6 @@
-/* A stranger's lane, as the receiver of a channel sees it: what is in its ring and what comes by its socket is the stranger's to decide, and
- * to change at any moment. Beside it an honest sender has a lane of its own, or the channel's socket. The receiver may be given away in the
- * middle of it, with its lanes.
+/* A stranger's lane, as the receiver of a channel sees it: what is in its ring and what comes by its socket
+ * is the stranger's to decide, and to change at any moment. Beside it an honest sender has a lane of its own,
+ * or the channel's socket. The receiver may be given away in the middle of it, with its lanes.
  *
  * An input: the channel's type and options, and then steps, each a byte and what it needs; see step(). */
 #include "packet_game.h"
@@ -97,7 +97,8 @@ static uint8_t choose_encoding(const struct play *play, struct input *input) {
         return (uint8_t) (choice == 4 ? (unsigned) play->game.plan->encoding : choice);
 }
 
-/* Its payload, of the input's bytes; as many again behind them that are zeros, for few bytes of input to fill a ring. */
+/* Its payload, of the input's bytes; as many again behind them that are zeros, for few bytes of input to fill
+ * a ring. */
 static void put_record(struct play *play, struct input *input, unsigned kind) {
         static uint8_t payload[8 + 2 * 256 + SIZE];
         uint8_t encoding = choose_encoding(play, input);
@@ -181,7 +182,8 @@ static void disturb(struct play *play, struct input *input) {
 
 /* ---- the receiver ---- */
 
-/* By a channel made for it, with all its lanes; its new owner has the limits that receivers have when nobody says anything. */
+/* By a channel made for it, with all its lanes; its new owner has the limits that receivers have when nobody
+ * says anything. */
 static void give_away(struct game *game) {
         leat_opaque_receiver mine = { .object = game->receiver };
         parcel_sender tx;

@@ -1,5 +1,5 @@
-/* Packets as they come by a channel's socket, with whatever descriptors: bytes as they are, or packets that were right once. They are
- * received in every way there is, and among them what an honest sender sends.
+/* Packets as they come by a channel's socket, with whatever descriptors: bytes as they are, or packets that
+ * were right once. They are received in every way there is, and among them what an honest sender sends.
  *
  * An input: the channel's type and options, and then steps, each a byte and what it needs; see step(). */
 #include "packet_game.h"

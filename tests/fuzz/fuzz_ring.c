@@ -1,5 +1,5 @@
-/* A ring whose other side scribbles on the memory at will. The first byte chooses: honest (then every record must arrive as it
- * was sent), or hostile (then nothing may leave the memory, and no position go back). */
+/* A ring whose other side scribbles on the memory at will. The first byte chooses: honest (then every record
+ * must arrive as it was sent), or hostile (then nothing may leave the memory, and no position go back). */
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,9 @@
-/* Types: tables as LEAT_MESSAGE and its sisters write them, built from the input, their text and fingerprint compared with what another
- * hand makes of the same definitions, and the rest of the input decoded as a message of the type. And texts as a stranger tells them.
+/* Types: tables as LEAT_MESSAGE and its sisters write them, built from the input, their text and fingerprint
+ * compared with what another hand makes of the same definitions, and the rest of the input decoded as a
+ * message of the type. And texts as a stranger tells them.
  *
- * An input: whether the types are written with long names, how many there are and how they are defined, see take_types(); and then a body. */
+ * An input: whether the types are written with long names, how many there are and how they are defined, see
+ * take_types(); and then a body. */
 #include <errno.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -74,7 +76,8 @@ static void meet(struct met *met, const struct field *field) {
                 met->types[met->n++] = field->refers;
 }
 
-/* The definitions of what was met and of all that is mentioned from there on; the first type's with its first `n_fields` fields. */
+/* The definitions of what was met and of all that is mentioned from there on; the first type's with its first
+ * `n_fields` fields. */
 static void write_definitions(struct text *text, struct met *met, size_t n_fields) {
         static const char *const words[] = { "", "message", "variant", "enum" };
 
@@ -163,8 +166,9 @@ static void check_fingerprint(const struct plan *plan, const struct plan *other)
         check_equal(plan->tag, fingerprint_tag(&plan->fingerprint));
 }
 
-/* The second tables are those of another program from here on. Without its last optional field it is the same type; with another name in its
- * first field it is not, and nor is it where an optional field has another name. */
+/* The second tables are those of another program from here on. Without its last optional field it is the same
+ * type; with another name in its first field it is not, and nor is it where an optional field has another
+ * name. */
 static void check_changes(const struct plan *plan) {
         struct leat_type *type = (struct leat_type *) (uintptr_t) second_functions[0]();
         struct leat_field *fields = second.fields[type - second.types];

@@ -1,5 +1,5 @@
-/* The bytes of an input, as the numbers and pieces that a target wants; and the other way round, for its seeds. At the end there are only
- * zeros, so an input that was cut off is one too. */
+/* The bytes of an input, as the numbers and pieces that a target wants; and the other way round, for its
+ * seeds. At the end there are only zeros, so an input that was cut off is one too. */
 #ifndef LEAT_TESTS_FUZZ_INPUT_H
 #define LEAT_TESTS_FUZZ_INPUT_H
 

@@ -1,4 +1,5 @@
-/* Types that an input says: their definitions, and twice the tables that LEAT_MESSAGE and its sisters would write of them. */
+/* Types that an input says: their definitions, and twice the tables that LEAT_MESSAGE and its sisters would
+ * write of them. */
 #ifndef LEAT_TESTS_FUZZ_MADE_TYPES_H
 #define LEAT_TESTS_FUZZ_MADE_TYPES_H
 
@@ -257,7 +258,8 @@ static void fill_table(struct tables *tables, type_function *const *functions, s
         }
 }
 
-/* What stands in another comes behind it, so it is laid out before; and once more, now that all sizes are known, for the arrays. */
+/* What stands in another comes behind it, so it is laid out before; and once more, now that all sizes are
+ * known, for the arrays. */
 static void fill_tables(struct tables *tables, type_function *const *functions) {
         memset(tables, 0, sizeof(*tables));
         for (size_t i = 0; i < MAX_TYPES; i++)

@@ -1,5 +1,5 @@
-/* A channel with a stranger at its socket and an honest sender beside it, whose messages must come through whatever the stranger does.
- * What is received must be valid, and what came with it usable. */
+/* A channel with a stranger at its socket and an honest sender beside it, whose messages must come through
+ * whatever the stranger does. What is received must be valid, and what came with it usable. */
 #ifndef LEAT_TESTS_FUZZ_PACKET_GAME_H
 #define LEAT_TESTS_FUZZ_PACKET_GAME_H
 
@@ -154,8 +154,8 @@ static inline int receive_undecoded(struct game *game) {
         return 0;
 }
 
-/* Into another channel of the type, from which it has to come out as it went in. Only handles that nobody refers to, more than the socket of a
- * channel without handles takes, may have come by a lane. */
+/* Into another channel of the type, from which it has to come out as it went in. Only handles that nobody
+ * refers to, more than the socket of a channel without handles takes, may have come by a lane. */
 static inline void forward(struct game *game) {
         struct leat_sender *sender;
         struct leat_receiver *receiver;
@@ -253,8 +253,8 @@ static inline bool has_lost(const struct game *game) {
                game->n_received < game->n_sent;
 }
 
-/* All that the honest one sent comes, and then the end: nothing holds the channel any more but what the receiver has of its last message,
- * or what another thread has not closed yet. */
+/* All that the honest one sent comes, and then the end: nothing holds the channel any more but what the
+ * receiver has of its last message, or what another thread has not closed yet. */
 static inline void finish_game(struct game *game) {
         int64_t deadline = clock_ms() + 20000;
         int r, n_empty = 0;

@@ -1,5 +1,6 @@
-/* What a stranger may pass along: each kind of descriptor that a receiver has to tell from the others. What cannot change is opened once;
- * sockets and what is written to are made anew for each input that asks for them, so that an input does the same in every run. */
+/* What a stranger may pass along: each kind of descriptor that a receiver has to tell from the others. What
+ * cannot change is opened once; sockets and what is written to are made anew for each input that asks for
+ * them, so that an input does the same in every run. */
 #ifndef LEAT_TESTS_FUZZ_PALETTE_H
 #define LEAT_TESTS_FUZZ_PALETTE_H
 
@@ -51,8 +52,9 @@ enum palette_kind {
 #define PALETTE_LANE_SIZE RING_MIN_SIZE
 
 struct palette {
-        int fds[N_PALETTE]; /* -1: not made. The own ends are the caller's. */
-        bool own_sender_was_given; /* Then it may wait in a cycle of sockets, which the system may never find (WIRE.md, "The end"). */
+        int fds[N_PALETTE];        /* -1: not made. The own ends are the caller's. */
+        bool own_sender_was_given; /* Then it may wait in a cycle of sockets, which the system may never find
+                                    * (WIRE.md, "The end"). */
         bool own_receiver_was_given; /* Then another may receive what comes by the channel. */
 };
 

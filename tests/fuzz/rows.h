@@ -40,7 +40,8 @@ static inline void add_fd(struct forged *forged, int fd) {
         forged->fds[forged->n_fds++] = fd;
 }
 
-/* Head and one row for a lane in the middle of a message: of 64 bytes 40 have come, 16 of the ring are read. */
+/* Head and one row for a lane in the middle of a message: of 64 bytes 40 have come, 16 of the ring are
+ * read. */
 static inline void put_lane(struct output *table) {
         put_little(table, 1, 8);
         put_bytes(table, (uint8_t[24]){ 0 }, 24);

@@ -1,6 +1,7 @@
-/* Healthy neighbours: processes that send beats, each by a channel of its own, into the set in which the attacked receiver is. None may be
- * lost or come out of order, and what is measured about them is told with each case: how late a beat came, and, which no slow
- * machine can spoil, how many packets of the attacker's were taken while one waited. */
+/* Healthy neighbours: processes that send beats, each by a channel of its own, into the set in which the
+ * attacked receiver is. None may be lost or come out of order, and what is measured about them is told with
+ * each case: how late a beat came, and, which no slow machine can spoil, how many packets of the attacker's
+ * were taken while one waited. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,11 +1,15 @@
-/* The victim of the hostile peers in hostile.py: a program that receives. It is driven over a socket, a command and its answer a packet:
+/* The victim of the hostile peers in hostile.py: a program that receives. It is driven over a socket, a
+ * command and its answer a packet:
  *
- *     open TYPE WAY OPTIONS    "open" and a copy of the sending socket, or "open NAME" for a server; ways and options: victim.h
- *     run MARK                 receives until the message of this number has come, or the end, or (a server) a client with it:
+ *     open TYPE WAY OPTIONS    "open" and a copy of the sending socket, or "open NAME" for a server; ways and
+ *                              options: victim.h
+ *     run MARK                 receives until the message of this number has come, or the end, or (a server)
+ *                              a client with it:
  *                              "run OUTCOMES | TIMEOUTS EARLY LATEST_US | BEATS MEDIAN_US MAX_US PASSED"
  *     oppose TYPE CAPACITY     "oppose" and a copy of the receiving socket
  *     send COUNT MS SIZE       sends by it: "send …", as run
- *     in-flight COUNT          not many more descriptors than so many may be in flight from now on: "in-flight LIMIT", see in_flight.h
+ *     in-flight COUNT          not many more descriptors than so many may be in flight from now on:
+ *                              "in-flight LIMIT", see in_flight.h
  *     close                    closes what was opened: "close"
  *     state                    "state HEAP": bytes that the program's heap has in use
  *     quit                     ends it: "quit"

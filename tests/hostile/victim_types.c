@@ -1,4 +1,5 @@
-/* The types of the victim's channels, once more in hostile.py, and what a program does with their messages. */
+/* The types of the victim's channels, once more in hostile.py, and what a program does with their
+ * messages. */
 #include "victim.h"
 
 #include <fcntl.h>
@@ -8,7 +9,8 @@ LEAT_ENUM(color, red, green, blue);
 LEAT_MESSAGE(point, (i32, x), (i32, y));
 LEAT_VARIANT(shape, (point, dot), (unit, nothing), (u8, small), (boolean, on));
 
-/* Plain: small, with all that can be invalid in it, and too large for a receiver that takes no descriptors. */
+/* Plain: small, with all that can be invalid in it, and too large for a receiver that takes no
+ * descriptors. */
 LEAT_MESSAGE(number, (u64, id));
 LEAT_MESSAGE(gauge, (u64, id), (boolean, on), (color, paint), (shape, what),
              (fixed_array, 3, boolean, flags));

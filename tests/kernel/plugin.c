@@ -10,7 +10,8 @@
  *     thief       asks for a client's channel and announces an address, as only the bridge may
  *     extender    asks for five seconds, is silent for two and a half, prints "still here" and lives on
  *     closer      closes its channel to the kernel and stays
- *     mumbler     sends what no plugin should: an unknown type, an empty message, an answer to nothing; lives on
+ *     mumbler     sends what no plugin should: an unknown type, an empty message, an answer to nothing; lives
+ *                 on
  *     printer     prints lines of all kinds on both outputs and exits with code 5 */
 #include <stdio.h>
 #include <stdlib.h>

@@ -64,8 +64,8 @@ Test(process, runs_ends_and_leaves_nothing) {
         cr_assert_eq(count_descriptors(), before);
 }
 
-/* Signals 32 and 33 are the C library's: its posix_spawn(), by which make and ninja start programs, has them ignored, and its
- * sigaction() lets nobody change that. */
+/* Signals 32 and 33 are the C library's: its posix_spawn(), by which make and ninja start programs, has them
+ * ignored, and its sigaction() lets nobody change that. */
 Test(process, what_a_child_finds) {
         struct process process;
 

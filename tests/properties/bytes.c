@@ -1,6 +1,6 @@
-/* Random bytes, and bodies of messages of which something was changed, decoded as random types: what is taken is a valid message in every
- * part, needs no more memory than it may, and says the same when it is encoded and decoded again. What is written in another form than
- * the library's is taken too. */
+/* Random bytes, and bodies of messages of which something was changed, decoded as random types: what is taken
+ * is a valid message in every part, needs no more memory than it may, and says the same when it is encoded
+ * and decoded again. What is written in another form than the library's is taken too. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +122,8 @@ static void try_loosely(struct dice *dice, const struct plan *plan, const struct
         cases_counted[LOOSE]++;
 }
 
-/* All is well but one count: one item too few is missing in the message, one too many is written over what stands behind. */
+/* All is well but one count: one item too few is missing in the message, one too many is written over what
+ * stands behind. */
 static void try_miscounted(struct dice *dice, const struct plan *plan, const struct value *value) {
         void *message = malloc(plan->type->size);
         struct arena arena = { 0 };

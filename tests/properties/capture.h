@@ -1,5 +1,6 @@
-/* A stranger who keeps every byte that comes to it: what is in packets, what is in the memory whose descriptors come along (to the end of
- * its last page), what is in a ring. Two captures of the same doings must be the same. */
+/* A stranger who keeps every byte that comes to it: what is in packets, what is in the memory whose
+ * descriptors come along (to the end of its last page), what is in a ring. Two captures of the same doings
+ * must be the same. */
 #ifndef TESTS_PROPERTIES_CAPTURE_H
 #define TESTS_PROPERTIES_CAPTURE_H
 

@@ -1,5 +1,5 @@
-/* Running many cases: each by its number, from one seed, in children, so that what a case leaves behind (types are for ever) ends with
- * them, and one that crashes is named.
+/* Running many cases: each by its number, from one seed, in children, so that what a case leaves behind
+ * (types are for ever) ends with them, and one that crashes is named.
  *
  *     PROGRAM [--seed N] [--cases N] [--first N]
  *
@@ -21,9 +21,9 @@ extern uint64_t *cases_counted;
 
 void cases_parse(struct cases *cases, int argc, char **argv);
 
-/* Calls run(seed, number) for each; returns the program's exit code. `labels` are those of the counts, up to NULL; where `what` is NULL
- * nothing is printed of them. A child ends when
- * enough() says so, and another goes on. */
+/* Calls run(seed, number) for each; returns the program's exit code. `labels` are those of the counts, up to
+ * NULL; where `what` is NULL nothing is printed of them. A child ends when enough() says so, and another goes
+ * on. */
 int cases_run(const struct cases *cases, const char *what, const char *const *labels,
               void (*run)(uint64_t seed, uint64_t number), int (*enough)(void));
 

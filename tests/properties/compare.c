@@ -1,5 +1,6 @@
-/* What arrived, looked at: is it valid, is it what was sent. One walk over two messages of one type, or of two that differ in the optionals
- * at their end; one of the two may be missing, then only validity is asked. */
+/* What arrived, looked at: is it valid, is it what was sent. One walk over two messages of one type, or of
+ * two that differ in the optionals at their end; one of the two may be missing, then only validity is
+ * asked. */
 #include "values.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Random types and messages, and what the library makes of them, as lines of JSON for cross.py, which makes the same with the Python peer. */
+/* Random types and messages, and what the library makes of them, as lines of JSON for cross.py, which makes
+ * the same with the Python peer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -24,12 +24,13 @@ struct reference {
 /* To be released by reference_free(). */
 void reference_encode(const struct leat_type *type, const void *message, struct reference *ret_reference);
 
-/* In any of the forms that MessagePack has, and with fields behind those of the type, as a newer one may have: what every reader must take.
- * Of a plain type too. */
+/* In any of the forms that MessagePack has, and with fields behind those of the type, as a newer one may
+ * have: what every reader must take. Of a plain type too. */
 void reference_encode_loosely(const struct leat_type *type, const void *message, struct dice *dice,
                               struct reference *ret_reference);
 
-/* A good MessagePack body but for one count that the type tells, which no reader may take. False: it has no such count. */
+/* A good MessagePack body but for one count that the type tells, which no reader may take. False: it has no
+ * such count. */
 bool reference_encode_miscounted(const struct leat_type *type, const void *message, struct dice *dice,
                                  struct reference *ret_reference);
 void reference_free(struct reference *reference);

@@ -1,4 +1,5 @@
-/* Somebody who speaks for himself at the other end of a channel: what comes is compared with what WIRE.md says of it, bit by bit. */
+/* Somebody who speaks for himself at the other end of a channel: what comes is compared with what WIRE.md
+ * says of it, bit by bit. */
 #ifndef TESTS_PROPERTIES_STRANGE_END_H
 #define TESTS_PROPERTIES_STRANGE_END_H
 
@@ -65,7 +66,8 @@ void stranger_check_header(const struct stranger *stranger, const unsigned char 
 void stranger_check_message(struct stranger *stranger, const struct wanted *wanted,
                             const struct captured_packet *packet);
 
-/* All that waits in the channel's socket: packets about lanes, and this message. Returns how often it came. */
+/* All that waits in the channel's socket: packets about lanes, and this message. Returns how often it
+ * came. */
 size_t stranger_drain(struct stranger *stranger, const struct wanted *wanted);
 void stranger_hear_of(struct stranger *stranger, const unsigned char *identity);
 

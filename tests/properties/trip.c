@@ -1,5 +1,6 @@
-/* Random messages of random types, sent and received: what arrives is what was sent, on every way that a message can take, and readers of
- * an older or newer type get of it what they should. Types that are the same have one text and one fingerprint, others have not. */
+/* Random messages of random types, sent and received: what arrives is what was sent, on every way that a
+ * message can take, and readers of an older or newer type get of it what they should. Types that are the same
+ * have one text and one fingerprint, others have not. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -318,7 +319,8 @@ static void check_identity(struct dice *dice, const struct leat_type *type) {
         check(!leat_type_compatible(type, changed));
 }
 
-/* Where an old and plain type's reader takes no descriptors (see "Departures and limits" in channel/README.md), it is not asked to. */
+/* Where an old and plain type's reader takes no descriptors (see "Departures and limits" in
+ * channel/README.md), it is not asked to. */
 static bool may_reach(const struct value *value, const struct leat_type *reader) {
         const struct plan *plan;
 

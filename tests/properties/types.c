@@ -1,5 +1,5 @@
-/* Random types. A family of types is made first, with all that mentions what, and laid out when it is whole: a type may mention, as an
- * array's element or an end's type, one that is not finished yet. */
+/* Random types. A family of types is made first, with all that mentions what, and laid out when it is whole:
+ * a type may mention, as an array's element or an end's type, one that is not finished yet. */
 #include "types.h"
 
 #include <stdio.h>
@@ -55,7 +55,8 @@ static bool has_room(const struct family *family) {
         return tables_made - family->first < family->wish.most_types;
 }
 
-/* As an element that stands in the struct it must be finished; as an array's, or an end's type, any will do. */
+/* As an element that stands in the struct it must be finished; as an array's, or an end's type, any will
+ * do. */
 static struct made *pick(struct family *family, bool finished, bool message, unsigned nesting) {
         for (int tries = 0; tries < 8 && tables_made > family->first; tries++) {
                 struct made *made = tables_all[dice_between(family->dice, family->first, tables_made - 1)];
@@ -171,8 +172,8 @@ static void note_depth(struct made *made) {
                 if (inner && inner->type.kind != LEAT_TYPE_enum && inner->depth + 1 > made->depth)
                         made->depth = inner->depth + 1;
                 if (field->kind == LEAT_KIND_user && !inner && made->depth < 2)
-                        made->depth =
-                                2; /* leat_raw, or an array's element, which is bounded by the message's maker. */
+                        made->depth = 2; /* leat_raw, or an array's element, which is bounded by the message's
+                                    * maker. */
         }
 }
 

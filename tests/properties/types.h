@@ -1,6 +1,6 @@
-/* Random types: tables as LEAT_MESSAGE and its like write them, made at run time, with offsets and sizes as a C compiler lays such
- * structs out. A table is found by a function without arguments, of which a program has so many: types_left() says how many more can be
- * made. Like all types they stay until the process ends. */
+/* Random types: tables as LEAT_MESSAGE and its like write them, made at run time, with offsets and sizes as a
+ * C compiler lays such structs out. A table is found by a function without arguments, of which a program has
+ * so many: types_left() says how many more can be made. Like all types they stay until the process ends. */
 #ifndef TESTS_PROPERTIES_TYPES_H
 #define TESTS_PROPERTIES_TYPES_H
 
@@ -24,7 +24,8 @@ size_t types_left(void);
 /* A message or variant, or leat_raw. */
 const struct leat_type *types_random(struct dice *dice, const struct types_wish *wish);
 
-/* The same type once more, in tables of its own: its first `n_fields`, and behind them so many random optionals. */
+/* The same type once more, in tables of its own: its first `n_fields`, and behind them so many random
+ * optionals. */
 const struct leat_type *types_twin(struct dice *dice, const struct leat_type *type, size_t n_fields,
                                    size_t n_appended);
 

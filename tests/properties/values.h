@@ -1,6 +1,7 @@
-/* Random messages of any type, with everything that they point to and every end and descriptor in them; and whether what arrived is the
- * same. Written apart from the library: it walks over the tables in its own way. Struct padding, what an optional that is not there would
- * hold, and what a smaller alternative of a variant leaves, are filled with a byte of the caller's choice. */
+/* Random messages of any type, with everything that they point to and every end and descriptor in them; and
+ * whether what arrived is the same. Written apart from the library: it walks over the tables in its own way.
+ * Struct padding, what an optional that is not there would hold, and what a smaller alternative of a variant
+ * leaves, are filled with a byte of the caller's choice. */
 #ifndef TESTS_PROPERTIES_VALUES_H
 #define TESTS_PROPERTIES_VALUES_H
 
@@ -54,11 +55,12 @@ void value_random(struct value *value, const struct leat_type *type, struct dice
                   const struct value_wish *wish);
 void value_free(struct value *value);
 
-/* Whether this is what arrives of it at a reader with that type: its own, or one with other optionals at its end. Prints where it is not. */
+/* Whether this is what arrives of it at a reader with that type: its own, or one with other optionals at its
+ * end. Prints where it is not. */
 bool value_arrived(const struct value *value, const struct leat_type *type, const void *message);
 
-/* Whether each byte that a decoded message points to can be read and is where it may be, and each of its booleans, enums, tags and `any`s is
- * one. *ret_items: bytes of its arrays. */
+/* Whether each byte that a decoded message points to can be read and is where it may be, and each of its
+ * booleans, enums, tags and `any`s is one. *ret_items: bytes of its arrays. */
 bool value_is_valid(const struct leat_type *type, const void *message, const void *body, size_t body_size,
                     size_t *ret_items);
 

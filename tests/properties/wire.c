@@ -1,6 +1,7 @@
-/* No byte of padding or of stale memory leaves a process. All that it could come from is filled with a pattern before: what malloc gives, what
- * is freed, the stack, the padding of structs and what stands in an alternative's or an optional's place. A stranger at the other end
- * compares what comes with what WIRE.md says, bit by bit; then all is done again with another pattern, and no byte may differ. */
+/* No byte of padding or of stale memory leaves a process. All that it could come from is filled with a
+ * pattern before: what malloc gives, what is freed, the stack, the padding of structs and what stands in an
+ * alternative's or an optional's place. A stranger at the other end compares what comes with what WIRE.md
+ * says, bit by bit; then all is done again with another pattern, and no byte may differ. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -112,7 +113,8 @@ static void by_socket(struct dice *dice, const struct leat_type *type, struct st
         leat_receiver_close(&rx);
 }
 
-/* In a lane that is there from the start: a small one, where all goes round and round, and large messages in pieces. */
+/* In a lane that is there from the start: a small one, where all goes round and round, and large messages in
+ * pieces. */
 static void by_lane(struct dice *dice, const struct leat_type *type, struct stranger *stranger) {
         static const size_t capacities[] = { 2048, 4096, 5000, 65536 };
         struct leat_channel_options options = { .lanes = LEAT_LANES_ALWAYS,

@@ -1,5 +1,5 @@
-/* What is said about lanes, and to servers: greetings, offers, markers, barriers, bells, answers, and the rows of a receiver that is given
- * away with its lanes; and loans. */
+/* What is said about lanes, and to servers: greetings, offers, markers, barriers, bells, answers, and the
+ * rows of a receiver that is given away with its lanes; and loans. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

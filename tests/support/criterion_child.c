@@ -1,5 +1,5 @@
-/* A test with threads is a program of its own, because Criterion cannot start under ThreadSanitizer. Elsewhere it
- * runs as a child of this Criterion test, so that one report covers all tests. */
+/* A test with threads is a program of its own, because Criterion cannot start under ThreadSanitizer.
+ * Elsewhere it runs as a child of this Criterion test, so that one report covers all tests. */
 #include <criterion/criterion.h>
 
 #include <signal.h>

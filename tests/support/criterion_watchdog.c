@@ -1,8 +1,8 @@
 /* Ends a Criterion test that hangs, by SIGALRM.
  *
- * Criterion's own timeout must not be used, neither --timeout nor .timeout: with it, its runner now and then never
- * notices that a test has ended, and waits for ever (seen with 2.4.1; its issue 345). A test that needs longer calls
- * watchdog() of support.h first. */
+ * Criterion's own timeout must not be used, neither --timeout nor .timeout: with it, its runner now and then
+ * never notices that a test has ended, and waits for ever (seen with 2.4.1; its issue 345). A test that needs
+ * longer calls watchdog() of support.h first. */
 #include <stdlib.h>
 #include <unistd.h>
 

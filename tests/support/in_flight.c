@@ -60,8 +60,9 @@ bool in_flight_send(int socket, size_t count) {
         return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-/* Refused is who sends when there are more than the limit: so in each step the last packet is one too many, and is received again without
- * room for its descriptors. Returns how many may be put in flight until one more is refused. */
+/* Refused is who sends when there are more than the limit: so in each step the last packet is one too many,
+ * and is received again without room for its descriptors. Returns how many may be put in flight until one
+ * more is refused. */
 static size_t count_room(void) {
         const size_t steps[] = { 64, 8, 1 };
         size_t room = 0;

@@ -1,9 +1,11 @@
-/* Stands for Criterion's library where its own runner cannot run, which is under valgrind: there the processes that it makes of tests
- * never start. What a program's tests were compiled to is linked with this as it is. Each test runs in a forked child, one after the
- * other, under the watchdog that it has in Criterion (see criterion_watchdog.c).
+/* Stands for Criterion's library where its own runner cannot run, which is under valgrind: there the
+ * processes that it makes of tests never start. What a program's tests were compiled to is linked with this
+ * as it is. Each test runs in a forked child, one after the other, under the watchdog that it has in
+ * Criterion (see criterion_watchdog.c).
  *
  * usage: PROGRAM [SUITE::TEST]
- * Leaves out what is_left_out(). Prints the tests that fail, and counts. Exit code: 0 = some ran, and all that ran have passed. */
+ * Leaves out what is_left_out(). Prints the tests that fail, and counts. Exit code: 0 = some ran, and all
+ * that ran have passed. */
 #include <criterion/criterion.h>
 #include <criterion/options.h>
 #include <stdarg.h>
@@ -16,7 +18,8 @@
 
 enum { FAILED = 1, SKIPPED = 77, WATCHDOG_SECONDS = 30 };
 
-/* Criterion's macros leave a pointer to each test in one section, to each suite in another; the linker names their ends. */
+/* Criterion's macros leave a pointer to each test in one section, to each suite in another; the linker names
+ * their ends. */
 extern struct criterion_test *__start_cr_tst[], *__stop_cr_tst[];
 extern struct criterion_suite *__start_cr_sts[] __attribute__((weak)), *__stop_cr_sts[] __attribute__((weak));
 

@@ -1,18 +1,18 @@
 /* The wrapper that every test of CTest runs in.
  *
- * A test's own exit code says too little. Under Criterion each test is a child, and a leak report, or a report in
- * a child of that child, still ends "passing"; so every sanitizer writes its reports to files in a fresh folder,
- * inherited by whatever the test starts, and any such file turns the run red. A test that leaves a process behind,
- * or that hangs, turns it red as well: the wrapper adopts orphans (PR_SET_CHILD_SUBREAPER), waits for them a while,
- * and ends them.
+ * A test's own exit code says too little. Under Criterion each test is a child, and a leak report, or a
+ * report in a child of that child, still ends "passing"; so every sanitizer writes its reports to files in a
+ * fresh folder, inherited by whatever the test starts, and any such file turns the run red. A test that
+ * leaves a process behind, or that hangs, turns it red as well: the wrapper adopts orphans
+ * (PR_SET_CHILD_SUBREAPER), waits for them a while, and ends them.
  *
- * One kind of file is no report: LeakSanitizer notes a thread that went away while it looked for leaks, and goes on
- * looking; and in a forked child the one that it knows by its parent's number (see leave_child() in support.c). Files that
- * hold nothing but such notes are shown and stay green.
+ * One kind of file is no report: LeakSanitizer notes a thread that went away while it looked for leaks, and
+ * goes on looking; and in a forked child the one that it knows by its parent's number (see leave_child() in
+ * support.c). Files that hold nothing but such notes are shown and stay green.
  *
- * Each run has a temporary folder of its own (TMPDIR), removed afterwards, and as many descriptors as it may have: what
- * all of a user's processes have in flight counts against the limit of each, so that under the usual 1024 one test that
- * floods another process with descriptors would fail those that run beside it.
+ * Each run has a temporary folder of its own (TMPDIR), removed afterwards, and as many descriptors as it may
+ * have: what all of a user's processes have in flight counts against the limit of each, so that under the
+ * usual 1024 one test that floods another process with descriptors would fail those that run beside it.
  *
  * usage: run_test [--seconds N] PROGRAM [ARGUMENT…]
  * Exit code: the program's; 128 + its signal; 99 for a report, a process left behind or a hang; 98 when the
@@ -111,7 +111,8 @@ static void set_environment(void) {
                 broken("TMPDIR");
 }
 
-/* Not more than tests have ever been run with: some programs, Criterion's too, look at each that there can be. */
+/* Not more than tests have ever been run with: some programs, Criterion's too, look at each that there can
+ * be. */
 static void raise_limit(void) {
         struct rlimit limit;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -125,8 +126,8 @@ static void raise_limit(void) {
 }
 
 static void start(char **arguments) {
-        /* gcc 12's ThreadSanitizer finds no room for its shadow where the system randomises addresses by more than
-         * 28 bits. Where this call is forbidden (some containers), the test goes on without it. */
+        /* gcc 12's ThreadSanitizer finds no room for its shadow where the system randomises addresses by more
+         * than 28 bits. Where this call is forbidden (some containers), the test goes on without it. */
         personality(ADDR_NO_RANDOMIZE);
         if (setpgid(0, 0) < 0)
                 broken("setpgid");
@@ -136,7 +137,8 @@ static void start(char **arguments) {
         broken(arguments[0]);
 }
 
-/* Calls `visit` for each child of this process, adopted ones included. Returns how many there are that still run. */
+/* Calls `visit` for each child of this process, adopted ones included. Returns how many there are that still
+ * run. */
 static int each_child(void (*visit)(pid_t)) {
         char path[64], state[512];
         int count = 0, pid;

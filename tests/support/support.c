@@ -135,8 +135,8 @@ char *read_whole_file(const char *path, size_t *ret_size) {
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 extern void __lsan_register_root_region(const void *begin, size_t size) __attribute__((weak));
 
-/* LeakSanitizer knows the child's thread by its parent's number and so does not find its stack, on which there may be all that leads
- * to what is in use. */
+/* LeakSanitizer knows the child's thread by its parent's number and so does not find its stack, on which
+ * there may be all that leads to what is in use. */
 static void show_stack(void) {
         pthread_attr_t attributes;
         size_t size;

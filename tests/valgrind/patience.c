@@ -1,5 +1,5 @@
-/* A deadline of many seconds is there for the case that what is waited for never comes: under valgrind it is as much later as a
- * watchdog. Programs for the battery are linked with --wrap=leat_after_ms. */
+/* A deadline of many seconds is there for the case that what is waited for never comes: under valgrind it is
+ * as much later as a watchdog. Programs for the battery are linked with --wrap=leat_after_ms. */
 #include <leat/deadline.h>
 
 #include "support.h"

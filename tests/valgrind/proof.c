@@ -1,4 +1,5 @@
-/* Does one thing wrong, in a child, so that its own exit code is 0 all the same: the battery has to see it. `clean` does nothing wrong.
+/* Does one thing wrong, in a child, so that its own exit code is 0 all the same: the battery has to see it.
+ * `clean` does nothing wrong.
  *
  * usage: PROGRAM clean|stale|lost|killed|executed */
 #include <fcntl.h>

@@ -1,8 +1,9 @@
-/* What the programs here have in common: who the other side is, and what is done when a loop says that something may be there.
+/* What the programs here have in common: who the other side is, and what is done when a loop says that
+ * something may be there.
  *
- * The contract with a loop is in take_answers() and take_news(): receive with LEAT_NOW until LEAT_EMPTY, then arm. After 0 the loop
- * watches the descriptor; it is the same every time, nothing is read from it, and each time that it is readable everything begins
- * anew. LEAT_MORE says that something came meanwhile. */
+ * The contract with a loop is in take_answers() and take_news(): receive with LEAT_NOW until LEAT_EMPTY, then
+ * arm. After 0 the loop watches the descriptor; it is the same every time, nothing is read from it, and each
+ * time that it is readable everything begins anew. LEAT_MORE says that something came meanwhile. */
 #ifndef TALK_H
 #define TALK_H
 

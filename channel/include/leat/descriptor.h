@@ -22,21 +22,22 @@ typedef struct leat_descriptor {
  * number makes an empty field. */
 LEAT_PUBLIC leat_descriptor leat_descriptor_lend(int number);
 
-/* Gives a descriptor with a message: once the send has succeeded it is closed here and *number becomes -1; after a
- * failed send it is yours as before. `number` must stay valid until the send returns. */
+/* Gives a descriptor with a message: once the send has succeeded it is closed here and *number becomes -1;
+ * after a failed send it is yours as before. `number` must stay valid until the send returns. */
 LEAT_PUBLIC leat_descriptor leat_descriptor_give(int *number);
 
 /* The number to use with system calls, or -1 when the field is empty. Borrowed: it is closed when the message
- * that it came with expires: memory at once, and so a Unix-domain SOCK_SEQPACKET socket in which nothing waits; all else by a thread
- * of the library, leat-reaper, shortly after. So a process near its limit of descriptors can lose the next message
- * (LEAT_NO_DESCRIPTORS) though the last was released; who takes and closes them has them back at once. */
+ * that it came with expires: memory at once, and so a Unix-domain SOCK_SEQPACKET socket in which nothing
+ * waits; all else by a thread of the library, leat-reaper, shortly after. So a process near its limit of
+ * descriptors can lose the next message (LEAT_NO_DESCRIPTORS) though the last was released; who takes and
+ * closes them has them back at once. */
 LEAT_PUBLIC int leat_descriptor_number(leat_descriptor descriptor);
 
-/* Takes the descriptor out of a received message: returns its number (close-on-exec), which is now yours to close,
- * and empties the field. -1 when the field is empty.
+/* Takes the descriptor out of a received message: returns its number (close-on-exec), which is now yours to
+ * close, and empties the field. -1 when the field is empty.
  *
- * A descriptor from a peer that you do not trust may be anything: reading, fstat(2) and even close(2) can wait
- * without end, for example on a FUSE file whose server does not answer. What you leave in the message is
+ * A descriptor from a peer that you do not trust may be anything: reading, fstat(2) and even close(2) can
+ * wait without end, for example on a FUSE file whose server does not answer. What you leave in the message is
  * closed by a thread of the library that may wait; what you take is your risk. */
 LEAT_PUBLIC int leat_descriptor_take(leat_descriptor *descriptor);
 

@@ -1,5 +1,6 @@
-/* Walking over up to 64 macro arguments: LEAT_EACH_(visit, context, a, b, …) is visit(context, a) visit(context, b) …
- * The lists are written out, because C11 has no other way that compilers explain well when something is wrong. */
+/* Walking over up to 64 macro arguments: LEAT_EACH_(visit, context, a, b, …) is visit(context, a)
+ * visit(context, b) … The lists are written out, because C11 has no other way that compilers explain well
+ * when something is wrong. */
 #ifndef LEAT_EACH_H
 #define LEAT_EACH_H
 

@@ -1,5 +1,5 @@
-/* How the field notation of LEAT_MESSAGE is read: from (optional, string, error) to a member of the struct and a row of the
- * table. Included by leat/message.h; nothing in it is for users. */
+/* How the field notation of LEAT_MESSAGE is read: from (optional, string, error) to a member of the struct
+ * and a row of the table. Included by leat/message.h; nothing in it is for users. */
 #ifndef LEAT_FIELDS_H
 #define LEAT_FIELDS_H
 

@@ -1,5 +1,6 @@
-/* How the functions of a type are made: its endpoints, and for each call one inline function with the right types over the
- * engine's. leat/message.h lists them; it includes this file, and nothing in it is for users. */
+/* How the functions of a type are made: its endpoints, and for each call one inline function with the right
+ * types over the engine's. leat/message.h lists them; it includes this file, and nothing in it is for
+ * users. */
 #ifndef LEAT_FUNCTIONS_H
 #define LEAT_FUNCTIONS_H
 
@@ -21,8 +22,8 @@
 
 #define LEAT_NEED_SEMICOLON_ struct leat_type
 
-/* Endpoints are structs by value, so that every compiler refuses one type's for another's (for pointers, C compilers
- * only warn). `given` points to the giver's variable while the struct stands in a message. */
+/* Endpoints are structs by value, so that every compiler refuses one type's for another's (for pointers, C
+ * compilers only warn). `given` points to the giver's variable while the struct stands in a message. */
 #define LEAT_END_STRUCTS_(T)                                                                            \
         typedef struct T##_sender {                                                                     \
                 struct leat_sender *object;                                                             \

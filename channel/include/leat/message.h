@@ -20,34 +20,39 @@
  *     u8 u16 u32 u64     uint8_t … uint64_t
  *     f32 f64            float, double
  *     boolean            bool
- *     string             const char *              ends with NUL, none inside; NULL sends ""; arrives never NULL
+ *     string             const char *              ends with NUL, none inside; NULL sends ""; arrives never
+ *                        NULL
  *     bytes              leat_bytes                { data, size }
  *     any                leat_any                  { data, size }: one raw MessagePack value
  *     NAME               NAME                      a message, variant or enum declared before
  *     descriptor         leat_descriptor
  *     shared_memory      leat_shared_memory
- *     sender, NAME       NAME_sender               two words: (sender, reply, done), (array, sender, reply, all)
- *     receiver, NAME     NAME_receiver         NAME may be leat_raw, see leat/raw.h, or leat_opaque: of any type, see leat/opaque.h
+ *     sender, NAME       NAME_sender               two words: (sender, reply, done), (array, sender, reply,
+ *                        all)
+ *     receiver, NAME     NAME_receiver         NAME may be leat_raw, see leat/raw.h, or leat_opaque: of any
+ *                        type, see leat/opaque.h
  *
- * 1 to 64 fields. Wrappers do not stand in one another: put a message between. All zero is a valid empty message of
- * every type (a variant's first alternative, an enum's first name). Declare types at file scope, in a header that both
- * sides share. A message without fields: LEAT_SIGNAL(tick). Bytes as they are: leat_raw, see leat/raw.h.
+ * 1 to 64 fields. Wrappers do not stand in one another: put a message between. All zero is a valid empty
+ * message of every type (a variant's first alternative, an enum's first name). Declare types at file scope,
+ * in a header that both sides share. A message without fields: LEAT_SIGNAL(tick). Bytes as they are:
+ * leat_raw, see leat/raw.h.
  *
  * A variant is struct { NAME_tag tag; union { alternatives }; }, with a constructor for each alternative:
- * shape_dot((point){ 3, 4 }), shape_nothing(); its tags are shape_tag_dot and so on. Alternatives are elements
- * without a wrapper, or `unit`. An enum's names are color_red and so on, counted from 0. As the calls below begin with
- * the type's name too, no alternative and no name can be called like one of them (type, send, recv, …): it does not
- * compile.
+ * shape_dot((point){ 3, 4 }), shape_nothing(); its tags are shape_tag_dot and so on. Alternatives are
+ * elements without a wrapper, or `unit`. An enum's names are color_red and so on, counted from 0. As the
+ * calls below begin with the type's name too, no alternative and no name can be called like one of them
+ * (type, send, recv, …): it does not compile.
  *
- * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning of each
- * call is written in leat/endpoint.h, leat/undecoded.h, leat/set.h, leat/router.h, leat/server.h and leat/spawn.h under the name in
- * parentheses. All are static inline functions.
+ * Messages and variants are what channels carry. For each, T stands for its name in what follows; the meaning
+ * of each call is written in leat/endpoint.h, leat/undecoded.h, leat/set.h, leat/router.h, leat/server.h and
+ * leat/spawn.h under the name in parentheses. All are static inline functions.
  *
  *     const char *T_schema()                                                 (leat_type_schema)
  *     int  T_channel(T_sender *ret_tx, T_receiver *ret_rx)                    (leat_channel_open)
  *     int  T_channel_with(const struct leat_channel_options *, T_sender *ret_tx, T_receiver *ret_rx)
  *     int  T_send(T_sender, const T *, leat_deadline)                        (leat_sender_send)
- *     int  T_send_all(T_sender, const T *messages, size_t n, size_t *ret_sent, leat_deadline)   (leat_sender_send_all)
+ *     int  T_send_all(T_sender, const T *messages, size_t n, size_t *ret_sent, leat_deadline)  
+ *          (leat_sender_send_all)
  *     int  T_recv(T_receiver, T *ret_message, leat_deadline)                 (leat_receiver_recv)
  *     int  T_arm(T_receiver, int *ret_descriptor)                            (leat_receiver_arm)
  *     void T_release(T_receiver)                                             (leat_receiver_release)
@@ -62,8 +67,10 @@
  *     bool T_sender_is_set(T_sender), T_receiver_is_set(T_receiver)          whether it holds an endpoint
  *     bool T_sender_is_connected(T_sender), T_receiver_is_connected(T_receiver)   (leat_sender_is_connected)
  *     void T_sender_close(T_sender *), T_receiver_close(T_receiver *)
- *     leat_opaque_sender T_sender_to_opaque(T_sender *), leat_opaque_receiver T_receiver_to_opaque(T_receiver *)
- *     int  T_sender_from_opaque(leat_opaque_sender *, T_sender *ret)         (leat_sender_cast, leat/opaque.h)
+ *     leat_opaque_sender T_sender_to_opaque(T_sender *), leat_opaque_receiver T_receiver_to_opaque(T_receiver
+ *     *)
+ *     int  T_sender_from_opaque(leat_opaque_sender *, T_sender *ret)         (leat_sender_cast,
+ *          leat/opaque.h)
  *     int  T_receiver_from_opaque(leat_opaque_receiver *, T_receiver *ret)   (leat_receiver_cast)
  *     T_sender   T_sender_give(T_sender *), T_sender_take(T_sender *field)
  *     T_receiver T_receiver_give(T_receiver *), T_receiver_take(T_receiver *field)
@@ -92,13 +99,14 @@
  *     int  T_connect(const char *name, T_sender *ret_tx, leat_deadline)      (leat_connect)
  *     int  T_spawn_sender(char *const *argv, T_sender *give, struct leat_process *ret)       (leat_spawn)
  *     int  T_spawn_receiver(char *const *argv, T_receiver *give, struct leat_process *ret)
- *     int  T_inherited_sender(T_sender *ret), T_inherited_receiver(T_receiver *ret)          (leat_inherited_sender)
+ *     int  T_inherited_sender(T_sender *ret), T_inherited_receiver(T_receiver *ret)         
+ *          (leat_inherited_sender)
  *
- * Four words say who owns what. To *borrow*: to use without owning; the default everywhere. To *give*: in a message,
- * `.done = reply_sender_give(&tx)` closes tx here once the send succeeded; a failed send keeps it. Without give, a
- * sender, descriptor or memory in a message is lent: the receiver gets one of its own, yours stays open. A receiver can
- * only be given. To *take*: reply_sender_take(&job.done) moves a handle out of a received message. To *copy*:
- * T_copy keeps a whole message.
+ * Four words say who owns what. To *borrow*: to use without owning; the default everywhere. To *give*: in a
+ * message, `.done = reply_sender_give(&tx)` closes tx here once the send succeeded; a failed send keeps it.
+ * Without give, a sender, descriptor or memory in a message is lent: the receiver gets one of its own, yours
+ * stays open. A receiver can only be given. To *take*: reply_sender_take(&job.done) moves a handle out of a
+ * received message. To *copy*: T_copy keeps a whole message.
  */
 #ifndef LEAT_MESSAGE_H
 #define LEAT_MESSAGE_H
@@ -169,19 +177,21 @@
  *         reply answer;
  *         r = draw_ask(work, &(draw){ .id = 1 }, &answers, &answer, leat_after_ms(250));
  *
- * After 0 the answer lives until *ret_answers, now the caller's, is closed. LEAT_DISCONNECTED: the receiver of the
- * request is gone, or dropped the request without an answer. On failure nothing is left open here.
+ * After 0 the answer lives until *ret_answers, now the caller's, is closed. LEAT_DISCONNECTED: the receiver
+ * of the request is gone, or dropped the request without an answer. On failure nothing is left open here.
  *
- * The same in two steps, with other work between them; the deadline of the first is for room in the channel only:
+ * The same in two steps, with other work between them; the deadline of the first is for room in the channel
+ * only:
  *
  *         r = draw_ask_start(work, &(draw){ .id = 1 }, &answers, LEAT_NOW);
  *         r = draw_ask_wait(&answers, &answer, leat_after_ms(250));
  *         draw_ask_cancel(&answers);
  *
- * After LEAT_TIMEOUT and LEAT_EMPTY the request goes on: wait again, or cancel it. After 0 the answer lives until *answers is closed,
- * by either name, or waited on again. On any other result *answers is closed. It is a receiver as any other, for a set or to be
- * armed. Cancelling closes it: the answerer sees that by reply_sender_is_connected, or by reply_set_add_sender_end, while it
- * works or before it begins; what it answers all the same goes nowhere. */
+ * After LEAT_TIMEOUT and LEAT_EMPTY the request goes on: wait again, or cancel it. After 0 the answer lives
+ * until *answers is closed, by either name, or waited on again. On any other result *answers is closed. It is
+ * a receiver as any other, for a set or to be armed. Cancelling closes it: the answerer sees that by
+ * reply_sender_is_connected, or by reply_set_add_sender_end, while it works or before it begins; what it
+ * answers all the same goes nowhere. */
 #define LEAT_REQUEST(T, field, R)                                                                       \
         LEAT_FUNCTION_ int T##_ask_start(T##_sender to_, const T *request_, R##_receiver *ret_answers_, \
                                          leat_deadline deadline_)                                       \
@@ -236,8 +246,8 @@
 #define LEAT_ASSERT_ static_assert
 #else
 #define LEAT_ASSERT_ _Static_assert
-/* C compilers before gcc 14 only warn when a pointer to one type's endpoint or message is passed for another's. From here on it
- * is an error, as it is in C++ and in newer compilers. */
+/* C compilers before gcc 14 only warn when a pointer to one type's endpoint or message is passed for
+ * another's. From here on it is an error, as it is in C++ and in newer compilers. */
 #pragma GCC diagnostic error "-Wincompatible-pointer-types"
 #endif
 

@@ -20,23 +20,25 @@
 #ifndef LEAT_OPAQUE_H
 #define LEAT_OPAQUE_H
 
-/* Which includes this one in turn, at its end: whichever comes first, the macros are there below, and these types for whoever
- * declares a message. */
+/* Which includes this one in turn, at its end: whichever comes first, the macros are there below, and these
+ * types for whoever declares a message. */
 #include "leat/message.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* T_sender_from_opaque, T_receiver_from_opaque: moves *opaque to *ret_…, as an end of this type, if messages of one type can be
- * read as the other's. From a field of a received message too: it is taken. 0; LEAT_TYPE_MISMATCH; -EBADF (there is none),
- * -EINVAL, -EPROTO (no such type), -ENOMEM. On failure *opaque is as it was. */
+/* T_sender_from_opaque, T_receiver_from_opaque: moves *opaque to *ret_…, as an end of this type, if messages
+ * of one type can be read as the other's. From a field of a received message too: it is taken. 0;
+ * LEAT_TYPE_MISMATCH; -EBADF (there is none), -EINVAL, -EPROTO (no such type), -ENOMEM. On failure *opaque is
+ * as it was. */
 LEAT_PUBLIC int leat_sender_cast(struct leat_sender **opaque, const struct leat_type *type,
                                  struct leat_sender **ret_sender);
 LEAT_PUBLIC int leat_receiver_cast(struct leat_receiver **opaque, const struct leat_type *type,
                                    struct leat_receiver **ret_receiver);
 
-/* It stands for any type where an end is declared, and is none itself: there are no messages of it, and no schema. */
+/* It stands for any type where an end is declared, and is none itself: there are no messages of it, and no
+ * schema. */
 LEAT_FUNCTION_ const struct leat_type *leat_opaque_type(void) {
         static void *plan;
         static const struct leat_type type = { LEAT_TABLE_VERSION, LEAT_TYPE_opaque, "leat_opaque", 0, NULL, 0, &plan };

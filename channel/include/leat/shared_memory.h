@@ -37,18 +37,19 @@ LEAT_PUBLIC int leat_shared_memory_clone(leat_shared_memory memory, leat_shared_
 LEAT_PUBLIC size_t leat_shared_memory_size(leat_shared_memory memory);
 
 /* The bytes, read-only, mapped at the first call; valid until the last reference in this process is closed.
- * Returns 0; -EINVAL when there is no memory, -ENOMEM. Memory of size 0 gives a pointer that must not be read. */
+ * Returns 0; -EINVAL when there is no memory, -ENOMEM. Memory of size 0 gives a pointer that must not be
+ * read. */
 LEAT_PUBLIC int leat_shared_memory_data(leat_shared_memory memory, const void **ret_data);
 
 /* The memfd itself, borrowed; -1 when there is none. */
 LEAT_PUBLIC int leat_shared_memory_descriptor(leat_shared_memory memory);
 
-/* Whether both have the same size and the same bytes. "None" equals only "none". A mapping that fails makes them
- * unequal. */
+/* Whether both have the same size and the same bytes. "None" equals only "none". A mapping that fails makes
+ * them unequal. */
 LEAT_PUBLIC bool leat_shared_memory_equal(leat_shared_memory a, leat_shared_memory b);
 
-/* Gives the memory with a message: once the send has succeeded *memory is closed and zero; after a failed send it
- * is yours as before. Without give, a field lends: `.frame = memory`. */
+/* Gives the memory with a message: once the send has succeeded *memory is closed and zero; after a failed
+ * send it is yours as before. Without give, a field lends: `.frame = memory`. */
 LEAT_PUBLIC leat_shared_memory leat_shared_memory_give(leat_shared_memory *memory);
 
 /* Takes the memory out of a received message; the field becomes empty. */

@@ -1,5 +1,5 @@
-/* The tables that LEAT_MESSAGE, LEAT_VARIANT and LEAT_ENUM write: what a program compiles in, and what the library
- * reads to encode, decode, compare and describe. Users have no need to write one by hand. */
+/* The tables that LEAT_MESSAGE, LEAT_VARIANT and LEAT_ENUM write: what a program compiles in, and what the
+ * library reads to encode, decode, compare and describe. Users have no need to write one by hand. */
 #ifndef LEAT_TYPE_H
 #define LEAT_TYPE_H
 
@@ -20,8 +20,8 @@ typedef struct leat_bytes {
         size_t size;
 } leat_bytes;
 
-/* One MessagePack value as a field, as it stands on the wire. Empty (size 0) sends nil; arrives never empty. What
- * is not exactly one well-formed value is refused by the send with -EINVAL. */
+/* One MessagePack value as a field, as it stands on the wire. Empty (size 0) sends nil; arrives never empty.
+ * What is not exactly one well-formed value is refused by the send with -EINVAL. */
 typedef struct leat_any {
         const void *data;
         size_t size;
@@ -35,12 +35,13 @@ typedef struct leat_unit {
 /* The deepest nesting of messages and variants in one another that is sent or received. */
 #define LEAT_MAX_NESTING 32
 
-/* The most handles (senders, receivers, descriptors, shared memory) in one message; a receiver with lanes counts as several,
- * see leat_sender_send. Linux passes at most 253 descriptors at once (SCM_MAX_FD, see unix(7)); the engine keeps some for
- * itself. */
+/* The most handles (senders, receivers, descriptors, shared memory) in one message; a receiver with lanes
+ * counts as several, see leat_sender_send. Linux passes at most 253 descriptors at once (SCM_MAX_FD, see
+ * unix(7)); the engine keeps some for itself. */
 #define LEAT_MAX_HANDLES 240
 
-/* The version of these tables; the library refuses a table of another version with -EPROTO, see leat_type_versions. */
+/* The version of these tables; the library refuses a table of another version with -EPROTO, see
+ * leat_type_versions. */
 #define LEAT_TABLE_VERSION 1
 
 enum leat_kind {
@@ -77,7 +78,8 @@ enum leat_type_kind {
         LEAT_TYPE_message = 1,
         LEAT_TYPE_variant,
         LEAT_TYPE_enum,
-        LEAT_TYPE_raw,   /* leat_raw alone: bytes that travel as they are. In another message it is one of bytes. */
+        LEAT_TYPE_raw,   /* leat_raw alone: bytes that travel as they are. In another message it is one of
+                          * bytes. */
         LEAT_TYPE_opaque /* leat_opaque alone: no message; where an end is declared, it is one of any type. */
 };
 
@@ -99,26 +101,28 @@ struct leat_type {
         uint32_t kind;          /* enum leat_type_kind */
         const char *name;
         size_t size; /* As C lays it out. A variant's tag is the 4 bytes at its start. */
-        const struct leat_field *fields; /* Fields, alternatives, or an enum's names (only the name is set). */
+        const struct leat_field *fields; /* Fields, alternatives, or an enum's names (only the name is
+                                          * set). */
         size_t field_count;
         void **plan; /* Where the library keeps what it derived from this table; starts as NULL. */
 };
 
-/* The canonical text of a type: what the fingerprint is made from, readable by a person. A constant, owned by the
- * library. NULL when the table is invalid or memory ran out. */
+/* The canonical text of a type: what the fingerprint is made from, readable by a person. A constant, owned by
+ * the library. NULL when the table is invalid or memory ran out. */
 LEAT_PUBLIC const char *leat_type_schema(const struct leat_type *type);
 
 /* Two types that did not match, as leat_type_schema says them. */
 struct leat_schemas {
         const char *ours;   /* Of what was wanted; NULL: that of an opaque end, and likewise. */
-        const char *theirs; /* Of what came; NULL: this process has never used that type, nor was told its text. */
+        const char *theirs; /* Of what came; NULL: this process has never used that type, nor was told its
+                             * text. */
 };
 
 /* The version of the tables that this library reads, and that of this table, valid or not. -EINVAL: NULL. */
 LEAT_PUBLIC int leat_type_versions(const struct leat_type *type, struct leat_versions *ret_versions);
 
-/* Whether messages of one type can be read as the other: they are equal, or differ only in optional fields that one
- * of them has appended at its end. */
+/* Whether messages of one type can be read as the other: they are equal, or differ only in optional fields
+ * that one of them has appended at its end. */
 LEAT_PUBLIC bool leat_type_compatible(const struct leat_type *a, const struct leat_type *b);
 
 #ifdef __cplusplus

@@ -1,9 +1,10 @@
-/* What the kernel and a plugin say to each other. It mirrors the IKT300 message (Header, Metadata, Payload), so that
- * the bridge translates without loss.
+/* What the kernel and a plugin say to each other. It mirrors the IKT300 message (Header, Metadata, Payload),
+ * so that the bridge translates without loss.
  *
- * A plugin that the kernel starts finds the name of a one-shot server in the environment variable LEAT_KERNEL, connects,
- * and sends a kernel_handshake. The kernel answers on its reply sender with a kernel_welcome, which carries the plugin's
- * two channels. From then on a plugin's identity is its channel, never what a message claims.
+ * A plugin that the kernel starts finds the name of a one-shot server in the environment variable
+ * LEAT_KERNEL, connects, and sends a kernel_handshake. The kernel answers on its reply sender with a
+ * kernel_welcome, which carries the plugin's two channels. From then on a plugin's identity is its channel,
+ * never what a message claims.
  *
  * Plugins are written on libleat-plugin (leat/plugin.h), which speaks this for them. */
 #ifndef LEAT_PROTOCOL_H
@@ -18,8 +19,8 @@
 LEAT_MESSAGE(kernel_header, (string, message_type), (string, message_id), (string, timestamp),
              (optional, string, correlation_id));
 
-/* target: the message goes to that plugin alone. ack: the publisher of an event wants an answer once every durable
- * subscriber has done its work. sender: set by the kernel. */
+/* target: the message goes to that plugin alone. ack: the publisher of an event wants an answer once every
+ * durable subscriber has done its work. sender: set by the kernel. */
 LEAT_MESSAGE(kernel_metadata, (string, plugin_id), (optional, string, sender), (i32, sequence),
              (optional, string, target), (boolean, ack));
 
@@ -45,8 +46,8 @@ LEAT_MESSAGE(kernel_stop, (string, reason));
 
 LEAT_VARIANT(to_plugin, (kernel_message, message), (kernel_stop, stop));
 
-/* events: the names of the events that it wants ("UserLoggedIn", "DataProcessed"), or "*" for all. durable: it answers
- * every event that has metadata.ack, after its work is done, with a CommandResponse. */
+/* events: the names of the events that it wants ("UserLoggedIn", "DataProcessed"), or "*" for all. durable:
+ * it answers every event that has metadata.ack, after its work is done, with a CommandResponse. */
 LEAT_MESSAGE(kernel_handshake, (string, id), (string, name), (string, version), (array, string, events),
              (boolean, durable), (sender, kernel_welcome, reply));
 

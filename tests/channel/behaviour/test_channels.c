@@ -100,7 +100,8 @@ Test(channels, send_drop_the_sender_recv_still_gets_it) {
         person_receiver_close(&rx);
 }
 
-/* Sends when it is told to that the other side is about to wait, and some time after; then drops the sender likewise. */
+/* Sends when it is told to that the other side is about to wait, and some time after; then drops the sender
+ * likewise. */
 struct late_sender {
         person_sender tx;
         int64_t sent_at, closed_at;

@@ -1,4 +1,5 @@
-/* Ends of channels inside messages, as ipc-channel's tests have them: they work afterwards, wherever they came to. */
+/* Ends of channels inside messages, as ipc-channel's tests have them: they work afterwards, wherever they
+ * came to. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* Opaque ends and undecoded messages, as ipc-channel's tests have them: inside a message, in another process, in a set. What is more in Leat is
- * in ../test_opaque.c and ../test_undecoded.c. */
+/* Opaque ends and undecoded messages, as ipc-channel's tests have them: inside a message, in another process,
+ * in a set. What is more in Leat is in ../test_opaque.c and ../test_undecoded.c. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <unistd.h>

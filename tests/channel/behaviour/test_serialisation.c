@@ -1,7 +1,8 @@
-/* Serialisation that itself sends, as ipc-channel's tests have it: there, a type's own code runs while a message is encoded, and
- * may send another one. In Leat encoding runs no code of the user's; what comes nearest is that while one message is being made,
- * by whatever makes its parts, another is sent: by the same sender, of the same type, between encoding and sending, or while
- * the first already lies in the channel (a loan). Each time the inner one arrives first, and both are whole. */
+/* Serialisation that itself sends, as ipc-channel's tests have it: there, a type's own code runs while a
+ * message is encoded, and may send another one. In Leat encoding runs no code of the user's; what comes
+ * nearest is that while one message is being made, by whatever makes its parts, another is sent: by the same
+ * sender, of the same type, between encoding and sending, or while the first already lies in the channel (a
+ * loan). Each time the inner one arrives first, and both are whole. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -98,7 +99,8 @@ Test(serialisation, a_message_that_is_encoded_when_another_is_sent_by_the_same_s
         plain_person_receiver_close(&rx);
 }
 
-/* What was received lives in its receiver, whatever is sent meanwhile; so it can be a part of what is sent, to itself too. */
+/* What was received lives in its receiver, whatever is sent meanwhile; so it can be a part of what is sent,
+ * to itself too. */
 Test(serialisation, a_message_made_of_one_that_was_received_while_it_is_forwarded_and_answered) {
         letter_sender tx;
         letter_receiver rx;
@@ -121,8 +123,8 @@ Test(serialisation, a_message_made_of_one_that_was_received_while_it_is_forwarde
         number_receiver_close(&told);
 }
 
-/* A loan is a message in the making that lies in the channel. Its own sender sends nothing meanwhile, and says so; a clone does. Two
- * senders have an order between them where the channel was made with one. */
+/* A loan is a message in the making that lies in the channel. Its own sender sends nothing meanwhile, and
+ * says so; a clone does. Two senders have an order between them where the channel was made with one. */
 Test(serialisation, a_message_that_is_made_in_the_channel_while_a_clone_sends_another) {
         struct leat_channel_options options = { .ordered = true };
         leat_raw_sender tx, clone;

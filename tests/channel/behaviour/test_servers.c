@@ -1,5 +1,5 @@
-/* Servers, as ipc-channel's tests have them. Its one-shot server takes one client; whatever is expected of it holds of a server for many too,
- * so each is tested with both. */
+/* Servers, as ipc-channel's tests have them. Its one-shot server takes one client; whatever is expected of it
+ * holds of a server for many too, so each is tested with both. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>

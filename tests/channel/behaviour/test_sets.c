@@ -1,4 +1,5 @@
-/* Sets, as ipc-channel's tests have them. A set says who is ready, and the program receives: one turn here is both. */
+/* Sets, as ipc-channel's tests have them. A set says who is ready, and the program receives: one turn here is
+ * both. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
@@ -40,7 +41,8 @@ static void send_value(blob_sender tx, uint64_t value) {
         cr_assert_eq(blob_send(tx, &(blob){ .value = value }, LEAT_FOREVER), 0);
 }
 
-/* Waits for the one member `key`, and gives what receiving says. That somebody is ready is a hint, so an empty turn is none. */
+/* Waits for the one member `key`, and gives what receiving says. That somebody is ready is a hint, so an
+ * empty turn is none. */
 static int turn(blob_receiver rx, uint64_t key, blob *ret_got, leat_deadline deadline) {
         uint64_t ready;
         int r;

@@ -1,5 +1,5 @@
-/* Shared memory, as ipc-channel's tests have it. Leat's cannot be written to once it is made, so that `take` here is what
- * moves it out of a message. */
+/* Shared memory, as ipc-channel's tests have it. Leat's cannot be written to once it is made, so that `take`
+ * here is what moves it out of a message. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -76,7 +76,8 @@ static bool some_of_it_is_here(void) {
         return false;
 }
 
-/* Stops the child when it is in the middle of it. In a socket there is no middle: there the message is nowhere, then whole. */
+/* Stops the child when it is in the middle of it. In a socket there is no middle: there the message is
+ * nowhere, then whole. */
 static void stop_within_the_message(pid_t child) {
         int64_t end = clock_ms() + 25000;
         int status;

@@ -1,4 +1,5 @@
-/* Sizes, as ipc-channel's tests have them: whatever a message's size and however many ends it carries, it arrives whole. */
+/* Sizes, as ipc-channel's tests have them: whatever a message's size and however many ends it carries, it
+ * arrives whole. */
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <pthread.h>
@@ -64,7 +65,8 @@ static bool fits_a_packet(laden_sender tx, laden_receiver rx, const unsigned cha
         return fits;
 }
 
-/* How much data a message with these ends may have so that it is a single packet still; found out by halving, by what is in a socket. */
+/* How much data a message with these ends may have so that it is a single packet still; found out by halving,
+ * by what is in a socket. */
 static size_t most_in_a_packet(const unsigned char *data, struct ends *ends) {
         struct leat_channel_options options = { .lanes = LEAT_LANES_NEVER };
         size_t fits = 1, does_not = PACKET_MAX_INLINE + 1;

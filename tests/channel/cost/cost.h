@@ -16,8 +16,8 @@ struct row {
         int most; /* System calls. */
 };
 
-/* Another process sends or makes room a while after the measured one waits, without a deadline and with one. `tells` is the message by
- * which the other one, which sleeps, is told; not counted where it has no name. */
+/* Another process sends or makes room a while after the measured one waits, without a deadline and with one.
+ * `tells` is the message by which the other one, which sleeps, is told; not counted where it has no name. */
 struct waiting {
         struct row receive, receive_until, send, send_until, tells;
 };

@@ -1,6 +1,7 @@
-/* The counting: see count.h. The child brackets what is measured by two marks, system calls that the library has no use for; all others
- * between them are counted. Allocations are counted, and the clock is stopped, by standing before the C library's functions. Built
- * without sanitizers only: they allocate and call the system on their own. */
+/* The counting: see count.h. The child brackets what is measured by two marks, system calls that the library
+ * has no use for; all others between them are counted. Allocations are counted, and the clock is stopped, by
+ * standing before the C library's functions. Built without sanitizers only: they allocate and call the system
+ * on their own. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>

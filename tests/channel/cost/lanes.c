@@ -1,5 +1,6 @@
-/* What a message costs in a lane: nothing, neither a system call nor an allocation, as long as both sides are awake. What does cost is
- * time that passes (each side looks at its sockets now and then), sleeping and waking, and making the lane. */
+/* What a message costs in a lane: nothing, neither a system call nor an allocation, as long as both sides are
+ * awake. What does cost is time that passes (each side looks at its sockets now and then), sleeping and
+ * waking, and making the lane. */
 #include <string.h>
 
 #include <leat/leat.h>
@@ -140,7 +141,8 @@ static void measure_time(void) {
         close_all(&channels);
 }
 
-/* The messages that make a lane: one with the offer, and one by which the answer is taken and the lane opened. */
+/* The messages that make a lane: one with the offer, and one by which the answer is taken and the lane
+ * opened. */
 static void measure_promotion(void) {
         struct leat_channel_options options = { .lanes = LEAT_LANES_ALWAYS };
         plain_message_sender tx, clone;
@@ -173,8 +175,9 @@ static void measure_promotion(void) {
 }
 
 void measure_lanes(void) {
-        /* A receiver looks at its sockets before it sleeps, when a turn is just over. A sender that waits for room asks which processors
-         * it may use, sleeps, and takes all bells out of its socket; and every 16 messages it looks at that. */
+        /* A receiver looks at its sockets before it sleeps, when a turn is just over. A sender that waits for
+         * room asks which processors it may use, sleeps, and takes all bells out of its socket; and every 16
+         * messages it looks at that. */
         static const struct waiting waiting = { .receive = { "lane: waiting receive, forever", 2 },
                                                 .receive_until = { "lane: waiting receive, deadline", 2 },
                                                 .send = { "lane: waiting send, forever", 6 },

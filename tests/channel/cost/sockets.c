@@ -1,5 +1,5 @@
-/* What a message costs on a socket: no allocation; one system call when the message or the room for it is there, one when waiting
- * without a deadline, three at most with one. */
+/* What a message costs on a socket: no allocation; one system call when the message or the room for it is
+ * there, one when waiting without a deadline, three at most with one. */
 #include <leat/leat.h>
 
 #include "cost.h"

@@ -1,5 +1,5 @@
-/* What waiting costs, at most: the other side is another process that sends, or makes room, a while after it is told to. On a machine that
- * stands still meanwhile it may have done so already. */
+/* What waiting costs, at most: the other side is another process that sends, or makes room, a while after it
+ * is told to. On a machine that stands still meanwhile it may have done so already. */
 #include <sched.h>
 #include <unistd.h>
 
@@ -12,8 +12,8 @@
 
 LEAT_MESSAGE(go, (u32, messages));
 
-/* The other process: sends messages, or drains a channel when it is to send none, a while after it is told to, so that the measured one
- * waits. */
+/* The other process: sends messages, or drains a channel when it is to send none, a while after it is told
+ * to, so that the measured one waits. */
 static void help(go_receiver orders, packed_message_sender tx, packed_message_receiver full) {
         go order;
         packed_message message;
@@ -36,7 +36,8 @@ static void tell(go_sender helper, uint32_t messages, const struct row *row) {
         end(row ? row->name : NULL, 0, row ? row->most : 0);
 }
 
-/* A lane that is armed for the 32nd time costs more: so it is armed once in a round, where it is counted, and not here. */
+/* A lane that is armed for the 32nd time costs more: so it is armed once in a round, where it is counted, and
+ * not here. */
 static void receive_unarmed(packed_message_receiver rx) {
         packed_message message;
         int r;

@@ -1,5 +1,6 @@
-/* The C side of the tests with the peer that is written in Python from channel/WIRE.md. It starts that one with a role and the name of a
- * server, is greeted by it, hands it the ends that it needs, and then plays its own part.
+/* The C side of the tests with the peer that is written in Python from channel/WIRE.md. It starts that one
+ * with a role and the name of a server, is greeted by it, hands it the ends that it needs, and then plays its
+ * own part.
  *
  *     channel_wire ROLE PYTHON peer.py */
 #include "wire.h"

@@ -1,4 +1,5 @@
-/* What the C side of these tests and the Python side, peer.py, send to each other. The types stand there once more, in Python's words. */
+/* What the C side of these tests and the Python side, peer.py, send to each other. The types stand there once
+ * more, in Python's words. */
 #ifndef TESTS_CHANNEL_WIRE_WIRE_H
 #define TESTS_CHANNEL_WIRE_WIRE_H
 

@@ -1,4 +1,5 @@
-/* Lanes between C and Python, both ways. Where a word or a bell were wrong, one side would sleep until the test's time is over. */
+/* Lanes between C and Python, both ways. Where a word or a bell were wrong, one side would sleep until the
+ * test's time is over. */
 #include "wire.h"
 
 #include <fcntl.h>
@@ -78,7 +79,8 @@ static void send_label(parcel_sender tx, uint64_t *next, const char *label, cons
                 0);
 }
 
-/* Until it has its lane, if it is to have one, and then by that: how soon it comes is the machine's business. */
+/* Until it has its lane, if it is to have one, and then by that: how soon it comes is the machine's
+ * business. */
 static void become_busy(parcel_sender tx, uint64_t *next, const char *label) {
         leat_deadline deadline = SOON;
         unsigned n = 0;

@@ -1,4 +1,5 @@
-/* Messages without handles, both ways: each side makes them by the same rules, and knows what the other side's must be. */
+/* Messages without handles, both ways: each side makes them by the same rules, and knows what the other
+ * side's must be. */
 #include "wire.h"
 
 #include <stdio.h>
@@ -123,7 +124,8 @@ static const int64_t numbers[] = { 0,      127,    128,         255,         256
                                    -32768, -32769, -2147483648, -2147483649, INT64_MIN };
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
-/* So long that strings, binaries and arrays take each form that they have, and the last message goes in sealed memory. */
+/* So long that strings, binaries and arrays take each form that they have, and the last message goes in
+ * sealed memory. */
 static const size_t sizes[N_VALUES] = { 0, 1, 15, 31, 255, 256, 20000, 70000 };
 
 static char *make_text(size_t size) {

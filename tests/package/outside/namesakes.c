@@ -1,4 +1,5 @@
-/* A user may call functions of one's own as the library calls its inner ones: with the static library too, each calls its own. */
+/* A user may call functions of one's own as the library calls its inner ones: with the static library too,
+ * each calls its own. */
 #include <stdlib.h>
 
 void packet_send(void);

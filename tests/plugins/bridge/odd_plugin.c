@@ -1,6 +1,6 @@
-/* A plugin for test_system.py: says things that JSON cannot hold. It answers a request whose payload names one of the
- * values below with that value; and an event that names one, by a request to the event's sender with that value. What
- * comes back to that it says on its standard output. */
+/* A plugin for test_system.py: says things that JSON cannot hold. It answers a request whose payload names
+ * one of the values below with that value; and an event that names one, by a request to the event's sender
+ * with that value. What comes back to that it says on its standard output. */
 #include <stdlib.h>
 #include <string.h>
 

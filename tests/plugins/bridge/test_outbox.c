@@ -1,4 +1,5 @@
-/* What waits for a client that reads slowly: the oldest events go first, requests are not taken, answers are kept. */
+/* What waits for a client that reads slowly: the oldest events go first, requests are not taken, answers are
+ * kept. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>

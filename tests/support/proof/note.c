@@ -1,5 +1,5 @@
-/* Nothing is wrong: LeakSanitizer only notes that a thread went away while it looked. It writes this here itself, to where its
- * reports go; when a thread really goes at that moment is not ours to say. */
+/* Nothing is wrong: LeakSanitizer only notes that a thread went away while it looked. It writes this here
+ * itself, to where its reports go; when a thread really goes at that moment is not ours to say. */
 #include <sanitizer/common_interface_defs.h>
 
 int main(void) {

@@ -1,4 +1,5 @@
-/* The worker, a program of its own: adds up the numbers of each job. What has too many of them goes on to the helper. */
+/* The worker, a program of its own: adds up the numbers of each job. What has too many of them goes on to the
+ * helper. */
 #include "protocol.h"
 #include <stdio.h>
 
