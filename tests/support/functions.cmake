@@ -16,6 +16,8 @@
 #   leat_one_at_a_time(LOCK NAME …)
 #       Of the tests of that lock only one runs at a time: they are about what all processes of a user share. A name is what stands
 #       behind the folder's, for each transport.
+#   leat_test_parts(NAME SOURCES … [LIBRARIES …])
+#       What several of a folder's programs are made of, compiled once; they have it among their LIBRARIES.
 #   leat_battery(NAME COMMAND … [SECONDS n])
 #       The long form of a test that is a sample: not run by CTest, but by `./bootstrap.sh battery NAME`, within run_test too.
 #
@@ -37,14 +39,30 @@ else()
         set(LEAT_TSAN OFF)
 endif()
 
-function(leat_test_program target)
-        cmake_parse_arguments(PARSE_ARGV 1 t "" "" "SOURCES;LIBRARIES")
-        add_executable(${target} ${t_SOURCES})
+# usage: leat_as_test_code(TARGET [LIBRARIES …])
+function(leat_as_test_code target)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "" "LIBRARIES")
         target_link_libraries(${target} PRIVATE leat_test_support leat_warnings ${t_LIBRARIES})
         target_include_directories(${target} PRIVATE
                 ${PROJECT_SOURCE_DIR}/channel ${PROJECT_SOURCE_DIR}/channel/include
                 ${PROJECT_SOURCE_DIR}/kernel ${PROJECT_SOURCE_DIR}/kernel/include ${PROJECT_SOURCE_DIR})
+        # gcc takes three times as long to optimise what a sanitizer has made of a test; what is tested stays optimised.
+        if(LEAT_SANITIZE)
+                target_compile_options(${target} PRIVATE -O0)
+        endif()
+endfunction()
+
+function(leat_test_program target)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "" "SOURCES;LIBRARIES")
+        add_executable(${target} ${t_SOURCES})
+        leat_as_test_code(${target} LIBRARIES ${t_LIBRARIES})
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${leat_tests_bin})
+endfunction()
+
+function(leat_test_parts name)
+        cmake_parse_arguments(PARSE_ARGV 1 t "" "" "SOURCES;LIBRARIES")
+        add_library(${name} STATIC ${t_SOURCES})
+        leat_as_test_code(${name} LIBRARIES ${t_LIBRARIES})
 endfunction()
 
 function(leat_register name seconds)
