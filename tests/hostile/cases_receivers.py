@@ -12,7 +12,7 @@ from hostile import DISCONNECTED, FULL, OK, TIMEOUT, Failed, sender_case
 from lanes import flooded, need_lanes
 from leat_packets import receive_packet
 from leat_ring import READER_CLOSED, TAIL, WORDS
-from receivers import MS, READER_RANG, READER_WAITS, SEND_OUTCOMES, WRITER_WAITS, Offer, Sends, opposed
+from receivers import MS, PATIENT, READER_RANG, READER_WAITS, SEND_OUTCOMES, WRITER_WAITS, Offer, Sends, opposed
 from scribble import BOUNDARIES, Scribbler, Settings
 
 MOST_UNNOTICED = 4096  # Messages until a sender looks whether there is still a receiver.
@@ -33,23 +33,23 @@ def honest(a):
 @receiver_case("a receiver that answers an offer with nonsense, or not at all")
 def answers(a):
     lane = Offer(a)
-    Sends(a, 50).drain().must_succeed()
+    Sends(a, 50, PATIENT).drain().must_succeed()
     lane.sock.send(a.random.choice((b"R", b"B", b"\0", b"", b"AA", bytes(100))))
-    Sends(a, 50).drain().must_succeed()
+    Sends(a, 50, PATIENT).drain().must_succeed()
 
 
 @receiver_case("a receiver that answers an offer with descriptors")
 def answers_with_descriptors(a):
     lane = Offer(a)
     lane.say(b"A", [lane.memory, lane.sock.fileno()] * 20)
-    Sends(a, 50).drain().must_succeed()
+    Sends(a, 50, PATIENT).drain().must_succeed()
 
 
 @receiver_case("a receiver that hangs up on an offer")
 def hangs_up(a):
     lane = Offer(a)
     lane.sock.shutdown(a.random.choice((socket.SHUT_WR, socket.SHUT_RDWR)))
-    Sends(a, 50).drain().must_succeed()
+    Sends(a, 50, PATIENT).drain().must_succeed()
 
 
 @receiver_case("a receiver that reads nothing")
@@ -236,7 +236,7 @@ def punches_meanwhile(a):
     sends.must_end_in(TIMEOUT, DISCONNECTED)
 
 
-@receiver_case("a receiver that is silent in the middle of a message in pieces", type="raw", capacity=4096)
+@receiver_case("a receiver that is silent in the middle of a message in pieces", type="raw", capacity=4096, ways=("sender",))
 def silent_in_pieces(a):
     lane = opposed(a)
     for size in (5000, 100000):

@@ -39,7 +39,7 @@ OK, EMPTY, FULL, TIMEOUT, DISCONNECTED, TYPE_MISMATCH, MALFORMED, TOO_LARGE, NO_
 VERSION_MISMATCH = 12
 PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", 30))  # Seconds: nothing takes so long but what hangs.
 CHANNEL_WAYS = ("alone", "undecoded", "opaque", "set", "router")
-SENDER_WAYS = ("sender",)
+SENDER_WAYS = ("sender", "set-sender")
 SERVER_WAYS = ("oneshot", "listen", "set-oneshot", "set-listen")
 # The library's least packet of a set's turn: a lane's messages are asked for this often before others' sockets are.
 MOST_PASSED = 1024

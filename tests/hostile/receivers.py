@@ -12,7 +12,8 @@ from leat_ring import ACCEPTED, MIN_LIMIT, TAIL, WORDS, Ring
 
 READER_WAITS, READER_CLOSED, READER_RANG, WRITER_WAITS = 256 // 4, 264 // 4, 272 // 8, 384 // 4
 SEND_OUTCOMES = (OK, FULL, TIMEOUT, DISCONNECTED)
-MS = 30  # So long a send of the victim's may take.
+MS = 30  # So long a send of the victim's may take, that need not succeed.
+PATIENT = int(PATIENCE * 1000)  # And one that must, for it waits for no more than the attacker's next turn.
 
 
 class Sends:
