@@ -7,8 +7,8 @@ import socket
 import struct
 
 from cases_offers import memfd, punch
-from hostile import CHANNEL_WAYS, MALFORMED, OK, PATIENCE, TOO_LARGE, Failed, case, number
-from lanes import has_ended
+from hostile import CHANNEL_WAYS, DISCONNECTED, MALFORMED, OK, PATIENCE, TOO_LARGE, Failed, case, number
+from lanes import Lane, has_ended, need_lanes
 from leat_lane_reader import HEAD, ROW, ROW_DROPS, ROW_GATHERS, ROW_HUNG, ROW_OPEN
 from leat_packets import ALL_SEALS, SIZE_SEALS, deadline, make_memory
 from leat_peer import ROW_RECEIVER_WITH_LANES
@@ -213,17 +213,33 @@ def other_things(a):
         given.send(MALFORMED)
 
 
+@case("a given receiver whose lane is the channel by which it comes", answer=None, ways=[way for way in WAYS if way != "opaque"])
+def leads_here(a):
+    """Without a name it is nobody's that a receiver reads from: it may come to one. (One that was moved with its lanes has a name.)"""
+    for _ in range(2):
+        given = Given(a)
+        os.dup2(a.sock.fileno(), given.fds[2])
+        given.send(OK)
+
+
+@case("a given receiver whose lane is the channel by which it comes, and which has a name", answer=None, ways=WAYS, needs=need_lanes)
+def leads_here_by_name(a):
+    """It is dropped with its message, and so its lane is shut down: that is the attacker's end of the channel, who can do that anyway."""
+    Lane(a).open()
+    given = Given(a)
+    os.dup2(a.sock.fileno(), given.fds[2])
+    given.send(MALFORMED)
+    a.expect(DISCONNECTED)
+
+
 @case("a given receiver whose sockets lead back, or twice to the same", answer=None, ways=WAYS)
 def leads_back(a):
-    given = Given(a)
-    os.dup2(a.sock.fileno(), given.fds[2])  # The channel by which it comes, which has a name since its first offer.
-    given.send((OK, MALFORMED))
     given = Given(a)
     os.dup2(given.ours.fileno(), given.fds[2])  # Its own sender.
     given.send(MALFORMED)
     given = Given(a)
     os.dup2(given.fds[0], given.fds[2])
-    given.send((OK, MALFORMED))
+    given.send(OK)
     given = Given(a, 2)
     os.dup2(given.socks[0].fileno(), given.fds[4])  # Each the other's end.
     given.send(MALFORMED)
