@@ -145,7 +145,8 @@ class Run(unittest.TestCase):
 
     def start(self):
         # What is built from the same sources with optimisation is all the other tests' business: this one need not wait for it.
-        stub(self.root.parent, "cc", f'exec {shutil.which("cc")} "$@" -O0 -g0')
+        for compiler in ("cc", "c++"):
+            stub(self.root.parent, compiler, f'exec {shutil.which(compiler)} "$@" -O0 -g0')
         self.kernel = subprocess.Popen(
             [self.root / "bootstrap.sh", "run"],
             env=environment(self.root.parent),
