@@ -103,6 +103,8 @@ void descriptor_close_own_socket(int fd) {
         struct msghdr message = { 0 };
         ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
 
+        if (size == 0) /* Maybe the end, said too early, see packet_receive(). */
+                size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
         if (size < 0 ? errno == EAGAIN : size == 0 && !(message.msg_flags & MSG_CTRUNC))
                 (void) close_fd(fd);
         else

@@ -183,14 +183,15 @@ static int take_small(int socket, uint8_t *ret_byte) {
 }
 
 /* ECONNRESET is said once, before what is left to read, when the other end closed with something unread:
- * bells, mostly. */
+ * bells, mostly. The end may be said too early, once, see packet_receive(). */
 static ssize_t size_of_next(int socket) {
+        int times_ended = 0;
         uint8_t ignored;
         ssize_t size;
 
         do
                 size = recv(socket, &ignored, sizeof(ignored), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
-        while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+        while ((size < 0 && (errno == EINTR || errno == ECONNRESET)) || (size == 0 && ++times_ended < 2));
         return size;
 }
 

@@ -224,13 +224,10 @@ static void take_descriptors(struct packet *packet, const struct cmsghdr *header
         packet->n_fds += count;
 }
 
-/* Takes what came beside the bytes. Returns whether it came with a packet at all. */
-static bool take_control(struct packet *packet, struct msghdr *message) {
-        bool is_packet = false;
-
+/* Takes what came beside the bytes. */
+static void take_control(struct packet *packet, struct msghdr *message) {
         packet->n_fds = 0;
         for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-                is_packet = true;
                 if (header->cmsg_level != SOL_SOCKET)
                         continue;
                 if (header->cmsg_type == SCM_RIGHTS) {
@@ -243,7 +240,6 @@ static bool take_control(struct packet *packet, struct msghdr *message) {
                         (void) close_fd(pidfd);
                 }
         }
-        return is_packet;
 }
 
 /* There is room for all that a packet can bring, though fewer are wanted: those that find no room the system
@@ -264,6 +260,14 @@ static void keep_start(struct packet *packet) {
                        packet->size < PACKET_START_SIZE ? packet->size : PACKET_START_SIZE);
 }
 
+/* Nothing was received, not even an empty packet. */
+static bool is_end(ssize_t size, struct msghdr *message) {
+        return size == 0 && !CMSG_FIRSTHDR(message);
+}
+
+/* The system may say the end before the last packet: a try that has found nothing then looks whether the other end is
+ * gone, and that one may have sent and closed in between (seen with Linux 6.18). Nothing is sent after the end, so
+ * what is said a second time holds. */
 int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline deadline) {
         union {
                 struct cmsghdr header;
@@ -276,21 +280,25 @@ int packet_receive(int fd, struct packet *packet, size_t max_fds, leat_deadline 
                                    .iov_len = packet->capacity - start_size } };
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control };
         int flags = MSG_CMSG_CLOEXEC | (deadline == LEAT_FOREVER ? 0 : MSG_DONTWAIT);
+        int times_ended = 0, r;
         ssize_t size;
-        int r;
 
         packet->waited = false;
         for (;;) {
                 message.msg_controllen = sizeof(control);
                 size = recvmsg(fd, &message, flags);
+                if (is_end(size, &message)) {
+                        if (++times_ended == 2)
+                                return LEAT_DISCONNECTED;
+                        continue;
+                }
                 if (size >= 0)
                         break;
                 r = after_failed_receive(fd, errno, deadline, &packet->waited);
                 if (r != 0)
                         return r;
         }
-        if (!take_control(packet, &message) && size == 0)
-                return LEAT_DISCONNECTED;
+        take_control(packet, &message);
         packet->size = (size_t) size;
         keep_start(packet);
         packet->too_long = message.msg_flags & MSG_TRUNC;

@@ -40,6 +40,8 @@ const char *fault_effect_name(int effect) {
                 return "all-cut";
         case FAULT_SOME_CUT:
                 return "some-cut";
+        case FAULT_END:
+                return "end";
         case FAULT_READY:
                 return "ready";
         case FAULT_WOKEN:

@@ -13,6 +13,7 @@ enum fault_effect {
         FAULT_ALL_CUT,         /* The packet's descriptors do not fit into this process's table:
                                 * MSG_CTRUNC, */
         FAULT_SOME_CUT,        /* or all but the first. */
+        FAULT_END,             /* The other end is gone, it says, before the last packet was taken: once, then the truth. */
         FAULT_READY,           /* It is ready, it says, and is not. */
         FAULT_WOKEN            /* It wakes for no reason. */
 };
@@ -74,8 +75,8 @@ enum fault_effect {
         X(readdir, EIO)                                                                                                \
         X(realloc, ENOMEM)                                                                                             \
         X(reallocarray, ENOMEM)                                                                                        \
-        X(recv, EINTR, EAGAIN, ENOMEM, ENOBUFS, ECONNRESET)                                                            \
-        X(recvmsg, EINTR, EAGAIN, ENOMEM, ENOBUFS, ECONNRESET, FAULT_ALL_CUT, FAULT_SOME_CUT)                          \
+        X(recv, EINTR, EAGAIN, ENOMEM, ENOBUFS, ECONNRESET, FAULT_END)                                                 \
+        X(recvmsg, EINTR, EAGAIN, ENOMEM, ENOBUFS, ECONNRESET, FAULT_ALL_CUT, FAULT_SOME_CUT, FAULT_END)               \
         X(renameat, EEXIST, ENOSPC, EBUSY, EACCES)                                                                     \
         X(rmdir, EBUSY, EROFS, EIO)                                                                                    \
         X(sched_getaffinity, EINVAL)                                                                                   \

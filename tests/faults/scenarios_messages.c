@@ -198,6 +198,30 @@ static void clones(void) {
         pass_number(world.numbers_tx[2], world.numbers_rx[0], &message, &got);
 }
 
+/* What was sent comes before the end. Only when it has been lost is there nothing but the end. */
+static void leave_last_words(const struct leat_channel_options *options) {
+        number message, got;
+
+        open_numbers(0, options);
+        pass_numbers(0, 1);
+        send_number(world.numbers_tx[0], &message);
+        number_sender_close(&world.numbers_tx[0]);
+        for (int tried = 0, r; (r = number_recv(world.numbers_rx[0], &got, patience())) != 0; tried++) {
+                if (tried > 0 && r == LEAT_DISCONNECTED)
+                        return;
+                may_fail("number_recv", r, tried, RECEIVE_FAILURES);
+        }
+        check_equal(got.value, message.value);
+}
+
+static void last_words(void) {
+        leave_last_words(NULL);
+}
+
+static void last_words_in_lane(void) {
+        leave_last_words(&(struct leat_channel_options){ .lanes = LEAT_LANES_ALWAYS });
+}
+
 /* There is no room, and nobody makes any: it takes as long as was asked for. */
 static void full(void) {
         struct leat_channel_options options = { .capacity = 2048 };
@@ -259,6 +283,8 @@ const struct scenario scenarios_of_messages[] = {
         { "send_all", send_all },
         { "encoded", encoded },
         { "clones", clones },
+        { "last_words", last_words },
+        { "last_words_in_lane", last_words_in_lane },
         { "full", full },
         { "shared_memory", shared_memory },
         { NULL, NULL },

@@ -155,9 +155,28 @@ static bool is_impossible(int effect, int flags) {
         return true;
 }
 
+/* As Linux does when the other end sends and closes between a try's look for packets and its look for the end. */
+static bool says_end(int effect, int fd) {
+        static _Thread_local bool was_said;
+        struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+        uint8_t byte;
+
+        if (effect != FAULT_END)
+                return false;
+        was_said = !was_said && poll(&poll_fd, 1, 0) == 1 &&
+                   recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0;
+        if (!was_said)
+                stand_in_unharmed();
+        return was_said;
+}
+
 STAND_IN(ssize_t, recv, int fd, void *to, size_t size, int flags) {
         int effect = stand_in_effect(FAULT_recv);
 
+        if (says_end(effect, fd))
+                return 0;
+        if (effect == FAULT_END)
+                effect = 0;
         if (effect == 0 || is_impossible(effect, flags))
                 return recv(fd, to, size, flags);
         errno = effect;
@@ -222,6 +241,13 @@ STAND_IN(ssize_t, recvmsg, int fd, struct msghdr *message, int flags) {
         int effect = stand_in_effect(FAULT_recvmsg);
         ssize_t size;
 
+        if (says_end(effect, fd)) {
+                message->msg_controllen = 0;
+                message->msg_flags = 0;
+                return 0;
+        }
+        if (effect == FAULT_END)
+                effect = 0;
         if (effect != 0 && effect < FAULT_HALF && !is_impossible(effect, flags)) {
                 errno = effect;
                 return -1;
