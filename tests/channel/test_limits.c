@@ -19,6 +19,7 @@
 LEAT_MESSAGE(number, (u64, value));
 LEAT_MESSAGE(parcel, (u32, id), (array, descriptor, files), (bytes, data));
 LEAT_MESSAGE(handover, (receiver, parcel, parcels));
+LEAT_MESSAGE(album, (array, shared_memory, pages));
 
 #define KIB   ((size_t) 1024)
 #define MIB   (KIB * 1024)
@@ -133,6 +134,26 @@ Test(limits, hold_for_what_waits_already_and_what_was_received_before_lives_on) 
         leat_undecoded_close(&early);
         parcel_sender_close(&tx);
         parcel_receiver_close(&rx);
+}
+
+Test(limits, hold_for_all_the_memory_of_a_message_together) {
+        const struct leat_channel_options options = { .message_limit = 3 * SMALL - 1 };
+        leat_shared_memory pages[3];
+        album_sender tx;
+        album_receiver rx;
+        album got;
+
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(leat_shared_memory_copy(data, SMALL, &pages[i]), 0);
+        cr_assert_eq(album_channel_with(&options, &tx, &rx), 0);
+        for (size_t n = 1; n <= 3; n++) {
+                cr_assert_eq(album_send(tx, &(album){ .pages = { pages, n } }, LEAT_NOW), 0);
+                cr_assert_eq(album_recv(rx, &got, leat_after_ms(30000)), n < 3 ? 0 : LEAT_TOO_LARGE);
+        }
+        for (int i = 0; i < 3; i++)
+                leat_shared_memory_close(&pages[i]);
+        album_sender_close(&tx);
+        album_receiver_close(&rx);
 }
 
 /* In a lane such a message is copied out without a look at anything. */

@@ -99,6 +99,30 @@ Test(listen_strangers, who_has_greeted_stays_longer_than_who_has_not) {
         serves(1);
 }
 
+Test(listen_strangers, those_who_greeted_and_went_hold_no_places_any_more) {
+        int gone[3], greeted, silent[4];
+
+        reopen(4);
+        for (int i = 0; i < 3; i++) {
+                gone[i] = newcomer(request_server_name(server));
+                greet(gone[i], request_type());
+        }
+        cr_assert_eq(accept_now(), LEAT_EMPTY);
+        for (int i = 0; i < 3; i++)
+                close(gone[i]);
+        cr_assert_eq(accept_now(), LEAT_EMPTY);
+        greeted = newcomer(request_server_name(server));
+        greet(greeted, request_type());
+        for (int i = 0; i < 4; i++)
+                silent[i] = newcomer(request_server_name(server));
+        cr_assert_eq(accept_now(), LEAT_EMPTY);
+        cr_assert(!is_turned_away(greeted) && is_turned_away(silent[0]));
+        for (int i = 0; i < 4; i++)
+                close(silent[i]);
+        close(greeted);
+        serves(1);
+}
+
 Test(listen_strangers, those_who_have_greeted_and_keep_silent_leave_the_others_time_to_greet) {
         int greeted[8], fresh[3];
 

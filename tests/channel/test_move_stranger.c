@@ -36,7 +36,7 @@ static uint8_t table[4096];
 static size_t table_size, head;       /* Where the head begins. */
 static int fds[2 + 2 * LANES];        /* The channel's socket, what was gathered, each lane's memory and
                                        * socket. */
-static size_t limit;
+static size_t limit, left;            /* Of what the message may take, and what the last one left of it. */
 
 static uint8_t *in_head(size_t offset) {
         return table + head + offset;
@@ -111,12 +111,12 @@ TestSuite(move_stranger, .init = start, .fini = finish);
 
 /* Copies of the descriptors, which are taken over. */
 static int fill_with(struct inbox *inbox, const int *given, size_t n) {
-        size_t budget = limit;
         int copies[8];
 
         for (size_t i = 0; i < n; i++)
                 cr_assert_geq(copies[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 3), 0);
-        return inbox_fill(inbox, table, table_size, copies, n, &budget);
+        left = limit;
+        return inbox_fill(inbox, table, table_size, copies, n, &left);
 }
 
 static int fill(struct inbox *inbox) {
@@ -161,6 +161,30 @@ Test(move_stranger, can_speak_it_by_hand) {
         cr_assert_eq(lane->ring.position, 8);
         cr_assert_eq(inbox_empty(&inbox), 0);
         cr_assert(ring_reader_is_closed(&writers[0]->ring), "nobody took it");
+}
+
+Test(move_stranger, brings_the_beginnings_of_several_messages) {
+        static uint8_t both[GATHERED + 500];
+        const struct iovec part = { .iov_base = both, .iov_len = sizeof(both) };
+        const struct lanes *lanes;
+        struct inbox inbox = { 0 };
+
+        memset(both, 'x', GATHERED);
+        memset(both + GATHERED, 'y', sizeof(both) - GATHERED);
+        close(fds[1]);
+        cr_assert_eq(memory_create_sealed(&part, 1, &fds[1]), 0);
+        *in_row(1, FLAGS) = OPEN | GATHERS;
+        *in_row(1, ENCODING) = ENCODING_PLAIN;
+        put(in_row(1, TOTAL), 3 * GATHERED, 8);
+        put(in_row(1, ARRIVED), sizeof(both) - GATHERED, 8);
+        cr_assert_eq(fill(&inbox), 0);
+        cr_assert_eq(left, limit - sizeof(both));
+        lanes = inbox.slots[0].receiver->lanes;
+        for (size_t i = 0, at = 0; i < LANES; at += lanes->list[i++]->gathered.size)
+                cr_assert_eq(memcmp(lanes->list[i]->gathered.data, both + at, lanes->list[i]->gathered.size), 0);
+        cr_assert_eq(lanes->list[0]->gathered.size, GATHERED);
+        cr_assert_eq(lanes->list[1]->gathered.size, sizeof(both) - GATHERED);
+        cr_assert_eq(inbox_empty(&inbox), 0);
 }
 
 Test(move_stranger, stands_between_other_handles) {
@@ -322,6 +346,7 @@ Test(move_stranger, gives_lanes_whose_sockets_lead_back) {
 Test(move_stranger, says_more_than_the_message_may_hold) {
         limit = GATHERED;
         EXPECT(0);
+        cr_assert_eq(left, 0);
         limit = GATHERED - 1;
         EXPECT(LEAT_TOO_LARGE);
 }
