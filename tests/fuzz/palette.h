@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -153,7 +154,46 @@ static inline int palette_get(struct palette *palette, unsigned kind) {
         return palette->fds[kind];
 }
 
+/* Takes what waits in a socket, and closes what came with it. */
+static inline void empty_socket(int fd) {
+        enum { MOST_AT_ONCE = 253, MOST_EMPTY = 64 }; /* SCM_MAX_FD, see unix(7). */
+        union {
+                struct cmsghdr header;
+                uint8_t room[CMSG_SPACE(MOST_AT_ONCE * sizeof(int))];
+        } control;
+        uint8_t bytes[4096];
+
+        for (int n_empty = 0; n_empty < MOST_EMPTY;) { /* Or the end: nobody can tell. */
+                struct iovec part = { .iov_base = bytes, .iov_len = sizeof(bytes) };
+                struct msghdr message = { .msg_iov = &part,
+                                          .msg_iovlen = 1,
+                                          .msg_control = &control,
+                                          .msg_controllen = sizeof(control) };
+                ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+                if (size < 0)
+                        return;
+                n_empty += size == 0;
+                for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+                     header = CMSG_NXTHDR(&message, header)) {
+                        size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                        for (size_t i = 0; header->cmsg_type == SCM_RIGHTS && i < n; i++) {
+                                int came;
+
+                                memcpy(&came, CMSG_DATA(header) + i * sizeof(came), sizeof(came));
+                                (void) close(came);
+                        }
+                }
+        }
+}
+
+/* Emptied first: what is left in sockets that wait in one another the system may never find, and it would count as in
+ * flight until the system ends. */
 static inline void palette_close(struct palette *palette) {
+        for (size_t i = PAIR; i < OWN_SENDER; i++)
+                if (palette->fds[i] >= 0 && i != LANE_MEMORY)
+                        empty_socket(palette->fds[i]);
         for (size_t i = N_LASTING; i < OWN_SENDER; i++) {
                 if (palette->fds[i] >= 0)
                         (void) close(palette->fds[i]);

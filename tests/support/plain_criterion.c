@@ -65,7 +65,8 @@ void criterion_continue_test(void) {
         expectation_failed = true;
 }
 
-void criterion_skip_test(const char *format, ...) {
+/* Criterion declares it without saying that it is a format. */
+__attribute__((format(printf, 1, 2))) void criterion_skip_test(const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
@@ -76,7 +77,7 @@ void criterion_skip_test(const char *format, ...) {
         _exit(SKIPPED);
 }
 
-int cr_asprintf(char **ret_text, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) int cr_asprintf(char **ret_text, const char *format, ...) {
         va_list arguments;
         int n;
 
