@@ -247,10 +247,9 @@ static void router(void) {
         check_equal(atomic_load(&n_ended), 2);
         leat_router_close(&world.router);
         number_sender_close(&world.numbers_tx[2]);
-        do
-                r = number_recv(world.numbers_rx[2], &got, patience());
-        while (r == 0 || (r != LEAT_DISCONNECTED && fault_hits() > 0 && r != LEAT_TIMEOUT));
-        check_equal(r, LEAT_DISCONNECTED);
+        for (int tried = 0; (r = number_recv(world.numbers_rx[2], &got, patience())) != LEAT_DISCONNECTED;)
+                if (r != 0)
+                        may_fail("number_recv", r, tried++, RECEIVE_FAILURES);
         number_receiver_close(&world.numbers_rx[2]);
 }
 
